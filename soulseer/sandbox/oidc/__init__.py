@@ -1,0 +1,1 @@
+"""The sandbox's OpenID provider: sign in as any demo person (docs/adr/0003)."""
