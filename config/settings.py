@@ -1,0 +1,181 @@
+"""Settings: frozen, typed, from the environment. Read by ``soulseer.app`` only."""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """One or more settings are missing or weak; ``faults`` holds a line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Settings(BaseSettings):
+    """Everything that the environment decides. Durations are seconds, money is US dollars."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True)
+
+    app_env: Literal["development", "test", "production"] = "development"
+    debug: bool = False
+    secret_key: str = ""
+    app_base_url: str = "http://127.0.0.1:8000"
+    port: int = Field(8000, ge=1, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: int = Field(0, ge=0, le=5)
+
+    database_url: str = ""
+    reporting_database_url: str = ""
+    redis_url: str = ""
+
+    auth0_domain: str = ""
+    auth0_client_id: str = ""
+    auth0_client_secret: str = ""
+    auth0_audience: str = ""
+    oidc_issuer: str = ""
+
+    stripe_secret_key: str = ""
+    stripe_publishable_key: str = ""
+    stripe_webhook_signing_secret: Annotated[tuple[str, ...], NoDecode] = ()
+    stripe_api_base: str = ""
+
+    agora_app_id: str = ""
+    agora_security_certificate: str = ""
+    agora_notification_secret: str = ""
+    agora_token_version: Literal["007", "006"] = "007"
+
+    r2_endpoint_url: str = ""
+    r2_access_key_id: str = ""
+    r2_secret_access_key: str = ""
+    r2_bucket: str = ""
+    mail_url: str = ""
+    mail_from: str = ""
+    sentry_dsn: str = ""
+
+    billing_tick_seconds: int = Field(60, ge=1, le=3600)
+    charge_on_heartbeat: bool = True
+    grace_seconds: int = Field(300, ge=1, le=86400)
+    ring_seconds: int = Field(120, ge=5, le=3600)
+    token_ttl_seconds: int = Field(1200, ge=60, le=86400)
+    presence_timeout_seconds: int = Field(30, ge=5, le=600)
+    minimum_minutes: int = Field(1, ge=1, le=60)
+    max_reconnects: int = Field(5, ge=0, le=1000)
+    reader_share: Decimal = Field(Decimal("0.70"), ge=0, le=1, decimal_places=4)
+    rate_limits: bool = True
+
+    sandbox: bool = False
+    sandbox_dir: Path = REPOSITORY / "var"
+
+    @field_validator("allowed_hosts", "stripe_webhook_signing_secret", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings
+
+    @property
+    def issuer(self) -> str:
+        """The OpenID issuer's address, as it stands in ``iss``."""
+        if self.oidc_issuer:
+            return self.oidc_issuer
+        return f"https://{self.auth0_domain}/" if self.auth0_domain else ""
+
+    @property
+    def production(self) -> bool:
+        return self.app_env == "production"
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database address with psycopg 3 named as the driver."""
+        url = self.database_url
+        for prefix in ("postgresql://", "postgres://"):
+            if url.startswith(prefix):
+                return "postgresql+psycopg://" + url[len(prefix) :]
+        return url
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment (and, outside production, ``.env`` and the running sandbox's ``sandbox.env``).
+
+    Raises SettingsError with one line per fault, each naming its variable.
+    """
+    files: tuple[Path, ...] = ()
+    if os.environ.get("APP_ENV", "development") != "production":
+        sandbox_dir = Path(os.environ.get("SANDBOX_DIR") or REPOSITORY / "var")
+        files = (sandbox_dir / "sandbox.env", REPOSITORY / ".env")
+    try:
+        settings = Settings(_env_file=files, **overrides)  # type: ignore[call-arg, arg-type]
+    except ValidationError as error:
+        raise SettingsError(
+            [f"{'.'.join(str(p) for p in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
+        ) from None
+    faults = production_faults(settings) if settings.production else common_faults(settings)
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def common_faults(settings: Settings) -> list[str]:
+    """What stops every start, one line each."""
+    faults = []
+    required = ("database_url", "redis_url", "secret_key")
+    faults += [f"{name.upper()}: missing (`make run` starts everything)" for name in required if not getattr(settings, name)]
+    issuer = urlsplit(settings.issuer)
+    if issuer.scheme == "http" and issuer.hostname not in ("127.0.0.1", "localhost", "::1"):
+        faults.append("OIDC_ISSUER: plain http is for loopback only")
+    return faults
+
+
+def production_faults(settings: Settings) -> list[str]:
+    """What stops a production start, one line each, naming the variable."""
+    faults = common_faults(settings)
+    required = (
+        "auth0_client_id auth0_client_secret auth0_audience stripe_secret_key stripe_publishable_key "
+        "stripe_webhook_signing_secret agora_app_id agora_security_certificate allowed_hosts"
+    )
+    faults += [f"{name.upper()}: missing" for name in required.split() if not getattr(settings, name)]
+    if not settings.issuer:
+        faults.append("AUTH0_DOMAIN: missing (or OIDC_ISSUER for another provider)")
+    elif not settings.issuer.startswith("https://"):
+        faults.append("OIDC_ISSUER: must be https in production")
+    if settings.secret_key and len(settings.secret_key) < 50:
+        faults.append("SECRET_KEY: shorter than 50 characters")
+    if settings.debug:
+        faults.append("DEBUG: must be off in production")
+    if settings.sandbox:
+        faults.append("SANDBOX: the sandbox must be off in production")
+    if not settings.app_base_url.startswith("https://"):
+        faults.append("APP_BASE_URL: must be https in production")
+    if settings.stripe_api_base and not settings.stripe_api_base.startswith("https://"):
+        faults.append("STRIPE_API_BASE: must be https in production")
+    if settings.stripe_secret_key.startswith(("sk_test_sandbox", "sk_test_demo")):
+        faults.append("STRIPE_SECRET_KEY: is the sandbox's")
+    query = parse_qs(urlsplit(settings.database_url).query)
+    if settings.database_url and query.get("sslmode", [""])[0] not in ("require", "verify-ca", "verify-full"):
+        faults.append("DATABASE_URL: needs sslmode=require or stricter")
+    for name in ("agora_app_id", "agora_security_certificate"):
+        value = getattr(settings, name)
+        if value and not (len(value) == 32 and all(c in "0123456789abcdefABCDEF" for c in value)):
+            faults.append(f"{name.upper()}: must be 32 hexadecimal digits")
+    return faults

@@ -1,0 +1,138 @@
+"""create_app: the only reader of config/. Hands policies and gateways to the rooms below."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+from whitenoise import WhiteNoise
+
+import soulseer.models  # noqa: F401 (fills the metadata)
+from config.logging import configure_logging
+from config.settings import REPOSITORY, Settings, load_settings
+from soulseer import cli, gateways
+from soulseer.blueprints import register_blueprints
+from soulseer.db import db
+from soulseer.domain import policies
+from soulseer.gateways.agora import AgoraGateway
+from soulseer.gateways.presence import PresenceGateway
+from soulseer.gateways.queue import QueueGateway
+from soulseer.gateways.stripe import StripeGateway
+
+migrate = Migrate(directory=str(REPOSITORY / "migrations"), compare_type=True)
+csrf = CSRFProtect()
+
+
+def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
+    """Build the application. ``overrides`` are settings by field name. Raises SettingsError, a line per fault."""
+    settings = settings or load_settings(**overrides)
+    configure_logging(settings.log_level, as_json=settings.production)
+    app = Flask(
+        "soulseer",
+        root_path=str(REPOSITORY / "soulseer"),
+        template_folder=str(REPOSITORY / "templates"),
+        static_folder="static",
+    )
+    app.config.update(flask_config(settings))
+    app.extensions["settings"] = settings
+    policies.configure(policies_of(settings))
+    gateways.configure(gateways_of(settings))
+    db.init_app(app)
+    migrate.init_app(app, db)
+    csrf.init_app(app)
+    register_blueprints(app, csrf)
+    cli.register(app)
+    start_sentry(settings)
+    wrap_wsgi(app, settings)
+    return app
+
+
+def flask_config(settings: Settings) -> dict[str, Any]:
+    """What Flask and its extensions read."""
+    engine_options: dict[str, Any] = {
+        "pool_pre_ping": True,
+        "pool_size": 10,
+        "max_overflow": 10,
+        "connect_args": {"options": "-c timezone=UTC -c lock_timeout=10s", "application_name": "soulseer"},
+    }
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "DEBUG": settings.debug,
+        "TESTING": settings.app_env == "test",
+        "SQLALCHEMY_DATABASE_URI": settings.sqlalchemy_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options,
+        "SESSION_COOKIE_NAME": "soulseer",
+        "SESSION_COOKIE_SECURE": settings.app_base_url.startswith("https://"),
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
+        "WTF_CSRF_TIME_LIMIT": None,
+        "WTF_CSRF_HEADERS": ["X-CSRFToken"],
+        "WTF_CSRF_SSL_STRICT": settings.production,
+        "MAX_CONTENT_LENGTH": 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 256 * 1024,
+        "SEND_FILE_MAX_AGE_DEFAULT": 3600,
+        "TRUSTED_HOSTS": list(settings.allowed_hosts) or None,
+        "RATELIMIT_ENABLED": settings.rate_limits,
+        "RATELIMIT_STORAGE_URI": settings.redis_url,
+    }
+
+
+def policies_of(settings: Settings) -> policies.Policies:
+    """The business rules that settings decide, as plain values."""
+    return policies.Policies(
+        reading=policies.ReadingPolicy(
+            grace=timedelta(seconds=settings.grace_seconds),
+            ring=timedelta(seconds=settings.ring_seconds),
+            presence_timeout=timedelta(seconds=settings.presence_timeout_seconds),
+            token_ttl=timedelta(seconds=settings.token_ttl_seconds),
+            minimum_minutes=settings.minimum_minutes,
+            max_reconnects=settings.max_reconnects,
+            reader_share=settings.reader_share,
+            charge_on_heartbeat=settings.charge_on_heartbeat,
+        ),
+        billing_tick_seconds=settings.billing_tick_seconds,
+        app_base_url=settings.app_base_url.rstrip("/"),
+        production=settings.production,
+    )
+
+
+def gateways_of(settings: Settings) -> gateways.Gateways:
+    """One object per outside system."""
+    return gateways.Gateways(
+        presence=PresenceGateway(settings.redis_url),
+        queue=QueueGateway(settings.redis_url),
+        stripe=StripeGateway(
+            secret_key=settings.stripe_secret_key,
+            api_base=settings.stripe_api_base,
+            signing_secrets=settings.stripe_webhook_signing_secret,
+        ),
+        agora=AgoraGateway(
+            settings.agora_app_id,
+            settings.agora_security_certificate,
+            version=settings.agora_token_version,
+            notification_secret=settings.agora_notification_secret,
+        ),
+    )
+
+
+def start_sentry(settings: Settings) -> None:
+    """Report errors to Sentry where a DSN is set; never personal data."""
+    if settings.sentry_dsn:
+        import sentry_sdk
+
+        sentry_sdk.init(dsn=settings.sentry_dsn, environment=settings.app_env, send_default_pii=False)
+
+
+def wrap_wsgi(app: Flask, settings: Settings) -> None:
+    """Static files by whitenoise; the proxy's headers where proxies are trusted."""
+    static = Path(str(app.static_folder))
+    white = WhiteNoise(app.wsgi_app, autorefresh=not settings.production, max_age=3600)
+    white.add_files(str(static), prefix="static/")
+    app.wsgi_app = white  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]

@@ -1,0 +1,106 @@
+"""The database session and ``transaction()``: the only place that commits."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, MetaData
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+from soulseer.domain.errors import SoulSeerError
+from soulseer.domain.money import from_cents, to_cents
+
+log = structlog.get_logger(__name__)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+
+class Money(TypeDecorator[Decimal]):
+    """Dollars (Decimal, two decimals) in Python, whole cents (bigint) in the database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        return None if value is None else to_cents(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else from_cents(value)
+
+
+class NestedTransaction(RuntimeError):
+    """A second ``transaction()`` was opened inside one: services must not open their own."""
+
+
+def in_transaction() -> bool:
+    """Whether a ``transaction()`` is open in this thread's session."""
+    return bool(db.session.info.get("open"))
+
+
+@contextmanager
+def transaction() -> Iterator[Any]:
+    """Open the one transaction of a request, a job's batch, a vendor's intent or its outcome.
+
+    Commits at the end, rolls back on any exception and raises it again. An error whose ``keeps_changes`` is true
+    (see ``SoulSeerError``) commits and is raised. After the commit, the registered hooks run in order.
+    """
+    session = db.session
+    if in_transaction():
+        raise NestedTransaction
+    # What was read before must not be served from memory: start from a fresh snapshot.
+    session.rollback()
+    session.expire_all()
+    session.info["open"] = True
+    session.info["hooks"] = []
+    refusal: SoulSeerError | None = None
+    try:
+        try:
+            yield session
+        except SoulSeerError as error:
+            if not error.keeps_changes:
+                raise
+            refusal = error
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info["open"] = False
+        hooks: list[Callable[[], None]] = session.info.pop("hooks", [])
+    run_hooks(hooks)
+    if refusal is not None:
+        raise refusal
+
+
+def after_commit(hook: Callable[[], None]) -> None:
+    """Have ``hook`` run once this transaction has committed; never if it rolls back."""
+    if not in_transaction():
+        raise RuntimeError("after_commit() needs an open transaction()")
+    db.session.info["hooks"].append(hook)
+
+
+def run_hooks(hooks: list[Callable[[], None]]) -> None:
+    """Run hooks; one that fails is logged, since what it would have hastened is due in the database anyway."""
+    for hook in hooks:
+        try:
+            hook()
+        except Exception:
+            log.exception("after_commit_hook_failed", hook=getattr(hook, "__qualname__", repr(hook)))

@@ -1,0 +1,120 @@
+"""The one visible tree of errors. Doors turn them into pages or ``application/problem+json``."""
+
+from decimal import Decimal
+from typing import Any
+
+
+class SoulSeerError(Exception):
+    """Base of all errors that a person may be shown.
+
+    ``code`` is stable; ``status`` is the HTTP status. ``keeps_changes`` says that what was found true before the
+    refusal (a minute charged, a grace that ran out) is committed although the call itself is refused.
+    """
+
+    code = "error"
+    status = 500
+    title = "Something went wrong"
+
+    def __init__(self, detail: str = "", *, keeps_changes: bool = False, **extra: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.keeps_changes = keeps_changes
+        self.extra = extra
+
+
+class InvalidInput(SoulSeerError):
+    """A value does not fit; ``field`` names it."""
+
+    code, status, title = "invalid_input", 422, "Please check what you entered"
+
+    def __init__(self, field: str, detail: str, **extra: Any) -> None:
+        super().__init__(detail, field=field, **extra)
+        self.field = field
+
+
+class NotSignedIn(SoulSeerError):
+    code, status, title = "not_signed_in", 401, "Please sign in"
+
+
+class InvalidToken(NotSignedIn):
+    code, title = "invalid_token", "The access token is not valid"
+
+
+class Forbidden(SoulSeerError):
+    code, status, title = "forbidden", 403, "This is not yours to see"
+
+
+class NotParticipant(Forbidden):
+    code, title = "not_a_participant", "You are not part of this reading"
+
+
+class Suspended(Forbidden):
+    code, title = "suspended", "This account is suspended"
+
+
+class NotFound(SoulSeerError):
+    code, status, title = "not_found", 404, "There is nothing here"
+
+
+class InsufficientFunds(SoulSeerError):
+    """``missing`` is in dollars."""
+
+    code, status, title = "insufficient_funds", 402, "There is not enough money in the wallet"
+
+    def __init__(self, missing: Decimal, currency: str = "USD", **extra: Any) -> None:
+        super().__init__(f"{missing} {currency} more is needed.", missing=str(missing), currency=currency, **extra)
+        self.missing = missing
+
+
+class Conflict(SoulSeerError):
+    code, status, title = "conflict", 409, "This can no longer be done"
+
+
+class IllegalMove(Conflict):
+    code, title = "illegal_move", "The reading does not allow this now"
+
+
+class TooManyReconnects(Conflict):
+    code, title = "too_many_reconnects", "The reading was reconnected too often and has ended"
+
+
+class AlreadyLive(Conflict):
+    code, title = "already_in_a_reading", "One of you is already in another reading"
+
+
+class ReaderUnavailable(Conflict):
+    code, title = "reader_unavailable", "The reader cannot take this reading now"
+
+
+class Gone(SoulSeerError):
+    code, status, title = "gone", 410, "The time for this is over"
+
+
+class RingOver(Gone):
+    code, title = "ring_over", "Nobody answered in time"
+
+
+class GraceOver(Gone):
+    code, title = "grace_over", "The time to come back is over"
+
+
+class IdempotencyMismatch(SoulSeerError):
+    code, status, title = "idempotency_mismatch", 422, "This Idempotency-Key was used for another request"
+
+
+class TransferNotAllowed(SoulSeerError):
+    code, status, title = "transfer_not_allowed", 500, "This movement of money is not on the declared list"
+
+
+class PresenceUnavailable(SoulSeerError):
+    code, status, title = "presence_unavailable", 503, "The site cannot see who is present right now"
+
+
+class VendorError(SoulSeerError):
+    """An outside system refused or did not answer; nothing was lost, the call may be repeated."""
+
+    code, status, title = "vendor_error", 502, "A partner service did not answer; please try again"
+
+
+class WebhookRejected(SoulSeerError):
+    code, status, title = "webhook_rejected", 400, "This webhook is not signed by its vendor"

@@ -1,0 +1,52 @@
+"""Exact money: Decimal dollars at every interface, whole cents in the database; never a float."""
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+
+CURRENCY = "USD"
+CENT = Decimal("0.01")
+# ASCII digits only: \d would let full-width digits through.
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
+
+
+def to_cents(amount: Decimal) -> int:
+    """Whole cents of an exact dollar amount. Raises ValueError if it has a fraction of a cent."""
+    cents = amount * 100
+    if cents != cents.to_integral_value():
+        raise ValueError(f"{amount} has a fraction of a cent")
+    return int(cents)
+
+
+def from_cents(cents: int) -> Decimal:
+    """Dollars with two decimals."""
+    return (Decimal(cents) / 100).quantize(CENT)
+
+
+def parse_amount(text: str) -> Decimal:
+    """A positive dollar amount as typed: up to nine digits, at most two decimals.
+
+    Raises ValueError with a sentence to show otherwise (negative, zero, NaN, exponents, full-width digits…).
+    """
+    if not isinstance(text, str) or not _AMOUNT.fullmatch(text.strip()):
+        raise ValueError("Enter an amount in dollars with at most two decimals, such as 25 or 25.00.")
+    amount = Decimal(text.strip()).quantize(CENT)
+    if amount <= 0:
+        raise ValueError("The amount must be more than zero.")
+    return amount
+
+
+def share_of(cents: int, share: Decimal) -> int:
+    """The reader's part of ``cents``, half-even to the cent (design §3); the platform takes the remainder."""
+    return int((Decimal(cents) * share).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+
+
+def split(cents: int, share: Decimal) -> tuple[int, int]:
+    """(reader's cents, platform's cents), which always sum to the whole."""
+    reader = share_of(cents, share)
+    return reader, cents - reader
+
+
+def credit_for(rate_cents: int, kept_microseconds: int) -> int:
+    """Fair credit in cents: half-even(rate × kept seconds / 60) (design §4, rule 7)."""
+    exact = Decimal(rate_cents) * Decimal(kept_microseconds) / Decimal(60_000_000)
+    return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))

@@ -1,0 +1,50 @@
+"""What settings decide about the business, handed down by the app as plain values."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class ReadingPolicy:
+    """The rules of a reading session that settings may change (design §4)."""
+
+    grace: timedelta = timedelta(seconds=300)
+    ring: timedelta = timedelta(seconds=120)
+    presence_timeout: timedelta = timedelta(seconds=30)
+    token_ttl: timedelta = timedelta(seconds=1200)
+    minimum_minutes: int = 1
+    max_reconnects: int = 5
+    reader_share: Decimal = Decimal("0.70")
+    charge_on_heartbeat: bool = True
+
+
+@dataclass(frozen=True)
+class TopUpPolicy:
+    """Limits of one top-up, dollars."""
+
+    minimum: Decimal = Decimal("5.00")
+    maximum: Decimal = Decimal("500.00")
+    packages: tuple[Decimal, ...] = (Decimal("10.00"), Decimal("25.00"), Decimal("50.00"), Decimal("100.00"))
+
+
+@dataclass(frozen=True)
+class Policies:
+    reading: ReadingPolicy = field(default_factory=ReadingPolicy)
+    top_up: TopUpPolicy = field(default_factory=TopUpPolicy)
+    billing_tick_seconds: int = 60
+    app_base_url: str = ""
+    production: bool = False
+
+
+_current = Policies()
+
+
+def configure(policies: Policies) -> None:
+    """Called once by the app."""
+    global _current
+    _current = policies
+
+
+def current() -> Policies:
+    return _current

@@ -1,0 +1,32 @@
+"""One module per outside system. ``current()`` gives what the app configured."""
+
+from dataclasses import dataclass
+
+from soulseer.gateways.agora import AgoraGateway
+from soulseer.gateways.presence import PresenceGateway
+from soulseer.gateways.queue import QueueGateway
+from soulseer.gateways.stripe import StripeGateway
+
+
+@dataclass(frozen=True)
+class Gateways:
+    presence: PresenceGateway
+    queue: QueueGateway
+    stripe: StripeGateway
+    agora: AgoraGateway
+
+
+_current: Gateways | None = None
+
+
+def configure(gateways: Gateways) -> None:
+    """Called once by the app."""
+    global _current
+    _current = gateways
+
+
+def current() -> Gateways:
+    """The configured gateways. Raises RuntimeError before the app is made."""
+    if _current is None:
+        raise RuntimeError("gateways are not configured: create_app() does it")
+    return _current

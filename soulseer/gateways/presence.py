@@ -1,0 +1,137 @@
+"""Signs of life of participants, in Redis. Heartbeats never touch PostgreSQL (design §4, Presence).
+
+One sorted set: member ``{session}:{role}``, score the last sign of life in microseconds. Redis may lose it all:
+``epoch`` is the instant from which this memory reaches back; who is silent is judged one time-out after it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from soulseer.domain.errors import PresenceUnavailable
+
+SIGNS = "presence:signs"
+EPOCH = "presence:epoch"
+SEEDED = "presence:seeded"
+
+# Returns {epoch, client's sign, reader's sign} as they were; then records the caller's sign, unless a gap longer than
+# the time-out must first be booked as a drop (the caller records it once that is committed).
+_TOUCH = """
+redis.call('SET', KEYS[2], ARGV[6], 'NX')
+local epoch = redis.call('GET', KEYS[2])
+local client = redis.call('ZSCORE', KEYS[1], ARGV[2] .. ':client')
+local reader = redis.call('ZSCORE', KEYS[1], ARGV[2] .. ':reader')
+if ARGV[3] ~= '' then
+  local own = client
+  if ARGV[3] == 'reader' then own = reader end
+  if ARGV[5] == '1' or not own or tonumber(ARGV[1]) - tonumber(own) <= tonumber(ARGV[4]) then
+    redis.call('ZADD', KEYS[1], 'GT', ARGV[1], ARGV[2] .. ':' .. ARGV[3])
+  end
+end
+return {epoch, client, reader}
+"""
+
+
+def _microseconds(instant: datetime) -> int:
+    return int((instant - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+
+
+def _new_epoch(now: datetime) -> int:
+    # Just before the first sign, so that no sign equals it; and never ahead of the real clock, whatever a replay says.
+    return _microseconds(min(now, datetime.now(UTC))) - 1
+
+
+def _instant(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(float(value)))
+
+
+@dataclass(frozen=True)
+class Signs:
+    """Last signs of life, UTC. None: not known. ``epoch``: nothing before it is remembered."""
+
+    epoch: datetime
+    client: datetime | None
+    reader: datetime | None
+
+
+class PresenceGateway:
+    """Raises PresenceUnavailable when Redis does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self.redis: Redis = Redis.from_url(
+            url, socket_timeout=2, socket_connect_timeout=2, decode_responses=True, health_check_interval=30
+        )
+        self._touch = self.redis.register_script(_TOUCH)
+
+    def touch(
+        self, session_id: int, role: str | None, now: datetime, timeout: timedelta, *, even_after_gap: bool = False
+    ) -> Signs:
+        """Record that ``role`` of the session was there at ``now``; gives the signs as they were before.
+
+        After a gap longer than ``timeout`` nothing is recorded unless ``even_after_gap``: the drop comes first.
+        With ``role`` None only reads.
+        """
+        arguments = [
+            _microseconds(now),
+            session_id,
+            role or "",
+            int(timeout / timedelta(microseconds=1)),
+            int(even_after_gap),
+            _new_epoch(now),
+        ]
+        try:
+            epoch, client, reader = self._touch(keys=[SIGNS, EPOCH], args=arguments)
+        except RedisError as error:
+            raise PresenceUnavailable from error
+        began = cast(datetime, _instant(epoch))
+        return Signs(began, self._known(client, began), self._known(reader, began))
+
+    @staticmethod
+    def _known(score: Any, epoch: datetime) -> datetime | None:
+        # A seeded member carries the epoch itself as its score: it is on the list, but nobody saw it.
+        instant = _instant(score)
+        return None if instant is None or instant == epoch else instant
+
+    def unseen_since(self, now: datetime, timeout: timedelta, live: Iterable[int]) -> tuple[set[int], datetime]:
+        """(sessions with a participant not seen within ``timeout`` of ``now`` or not known to be there, epoch).
+
+        ``live`` (read only if this memory is new) are the ids of the active sessions, so that those of whom Redis
+        remembers nothing are on the list too.
+        """
+        try:
+            self.redis.set(EPOCH, _new_epoch(now), nx=True)
+            epoch = int(cast(str, self.redis.get(EPOCH)))
+            if not self.redis.exists(SEEDED):
+                self._seed(live, epoch)
+            # Everything up to the time-out, and what was seeded (score = epoch) and not seen since.
+            latest = max(_microseconds(now - timeout) - 1, epoch)
+            members = cast(list[str], self.redis.zrangebyscore(SIGNS, "-inf", latest))
+        except RedisError as error:
+            raise PresenceUnavailable from error
+        return {int(member.split(":", 1)[0]) for member in members}, cast(datetime, _instant(epoch))
+
+    def _seed(self, live: Iterable[int], epoch: int) -> None:
+        batch: dict[str, int] = {}
+        for session_id in live:
+            batch[f"{session_id}:client"] = batch[f"{session_id}:reader"] = epoch
+            if len(batch) >= 10_000:
+                self.redis.zadd(SIGNS, cast(Any, batch), nx=True)
+                batch = {}
+        if batch:
+            self.redis.zadd(SIGNS, cast(Any, batch), nx=True)
+        self.redis.set(SEEDED, 1)
+
+    def forget(self, session_ids: Iterable[int]) -> None:
+        """Drop what is remembered of ended sessions."""
+        members = [f"{session_id}:{role}" for session_id in session_ids for role in ("client", "reader")]
+        if members:
+            try:
+                self.redis.zrem(SIGNS, *members)
+            except RedisError as error:
+                raise PresenceUnavailable from error

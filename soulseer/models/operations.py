@@ -1,0 +1,58 @@
+"""Runs of jobs and the audit log."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from soulseer.db import db
+from soulseer.models.types import Instant, one_of
+
+OUTCOMES = ("running", "succeeded", "failed")
+
+
+class JobRun(db.Model):  # type: ignore[name-defined, misc]
+    """One run of a job. ``triggered_by`` is None for the schedule, else the member of staff who asked."""
+
+    __tablename__ = "job_run"
+    __table_args__ = (
+        CheckConstraint(one_of("outcome", OUTCOMES), name="outcome"),
+        CheckConstraint("(outcome = 'running') = (finished_at IS NULL)", name="finished"),
+        Index("uq_job_run_job_slot", "job", "slot", unique=True, postgresql_where=text("slot IS NOT NULL")),
+        Index("ix_job_run_job_id", "job", text("id DESC")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    job: Mapped[str]
+    slot: Mapped[str | None]
+    triggered_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    reason: Mapped[str | None]
+    arguments: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    dry_run: Mapped[bool] = mapped_column(default=False)
+    started_at: Mapped[datetime] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    outcome: Mapped[str] = mapped_column(default="running")
+    counts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    error: Mapped[str | None]
+
+
+class AuditEntry(db.Model):  # type: ignore[name-defined, misc]
+    """What staff or jobs did to money or people. Append-only, written in the same transaction as the deed."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (
+        Index("ix_audit_entry_object", "object_type", "object_id"),
+        Index("ix_audit_entry_actor_id", "actor_id", text("id DESC")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    action: Mapped[str]
+    object_type: Mapped[str]
+    object_id: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    request_id: Mapped[str | None]
+    at: Mapped[datetime] = mapped_column(Instant)

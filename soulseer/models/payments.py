@@ -1,0 +1,83 @@
+"""Money from outside: top-ups by Stripe Checkout, and the inbox of vendors' events."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from soulseer.db import Money, db
+from soulseer.models.types import Instant, one_of
+
+TOP_UP_STATES = ("created", "open", "paid", "failed", "expired")
+TOP_UP_MOVES = (
+    ("created", "open"), ("created", "failed"), ("created", "paid"), ("created", "expired"),
+    ("open", "paid"), ("open", "failed"), ("open", "expired"), ("failed", "paid"), ("expired", "paid"),
+)
+WEBHOOK_STATUSES = ("received", "processed", "ignored", "quarantined", "failed")
+
+
+class TopUp(db.Model):  # type: ignore[name-defined, misc]
+    """The intent to put money into a wallet, recorded before Stripe is asked; amount, currency and owner count from here."""
+
+    __tablename__ = "top_up"
+    __table_args__ = (
+        CheckConstraint(one_of("state", TOP_UP_STATES), name="state"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("(state = 'paid') = (paid_at IS NOT NULL)", name="paid"),
+        Index("ix_top_up_person_id_id", "person_id", text("id DESC")),
+        Index("ix_top_up_created", "created_at", postgresql_where=text("state IN ('created', 'open')")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("ledger_account.id"))
+    amount: Mapped[Decimal] = mapped_column(Money)
+    currency: Mapped[str] = mapped_column(default="USD")
+    state: Mapped[str] = mapped_column(default="created")
+    stripe_checkout_session_id: Mapped[str | None] = mapped_column(unique=True)
+    stripe_payment_intent_id: Mapped[str | None] = mapped_column(unique=True)
+    checkout_url: Mapped[str | None]
+    return_path: Mapped[str] = mapped_column(default="/wallet/")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    paid_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class WebhookEvent(db.Model):  # type: ignore[name-defined, misc]
+    """The inbox: every event a vendor sent, stored raw before it is acted on; one row per event id."""
+
+    __tablename__ = "webhook_event"
+    __table_args__ = (
+        UniqueConstraint("vendor", "event_id"),
+        CheckConstraint(one_of("vendor", ("stripe", "agora")), name="vendor"),
+        CheckConstraint(one_of("status", WEBHOOK_STATUSES), name="status"),
+        Index("ix_webhook_event_due", "next_attempt_at", postgresql_where=text("status IN ('received', 'failed')")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    vendor: Mapped[str]
+    event_id: Mapped[str]
+    type: Mapped[str]
+    livemode: Mapped[bool] = mapped_column(default=False)
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[str] = mapped_column(default="received")
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    processed_at: Mapped[datetime | None] = mapped_column(Instant)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+
+
+class IdempotencyRecord(db.Model):  # type: ignore[name-defined, misc]
+    """The answer to a money POST under a person's Idempotency-Key: same key and body, same answer."""
+
+    __tablename__ = "idempotency_record"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[str]
+    status: Mapped[int | None]
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(Instant, index=True)
