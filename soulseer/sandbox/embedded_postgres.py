@@ -82,19 +82,10 @@ class EmbeddedPostgres:
         if not (self.data / "PG_VERSION").exists():
             self._make_cluster()
         self._clear_foreign_pid_file()
-        self._port = places.kept_port(self.directory / "port", self._wanted_port)
+        self._port = places.kept_port(self.directory / "port", self._port or self._wanted_port)
         settings = SETTINGS if self.durable else SETTINGS | NOT_DURABLE
-        command = [
-            self._program("postgres"),
-            "-D",
-            str(self.data),
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-k",
-            "",
-        ]
+        command: list[str | Path] = [self._program("postgres"), "-D", self.data]
+        command += ["-h", "127.0.0.1", "-p", str(self.port), "-k", ""]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         with self.log.open("ab") as log:
@@ -198,13 +189,8 @@ class EmbeddedPostgres:
             password_file.flush()
             if self._account:
                 os.chown(password_file.name, self._account.uid, self._account.gid)
-            command = [
-                self._program("initdb"),
-                "-D",
-                str(self.data),
-                "--username=postgres",
-                "--auth=scram-sha-256",
-            ]
+            command: list[str | Path] = [self._program("initdb"), "-D", self.data]
+            command += ["--username=postgres", "--auth=scram-sha-256"]
             command += [f"--pwfile={password_file.name}", "--encoding=UTF8", "--locale=C"]
             command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
             with self.log.open("ab") as log:

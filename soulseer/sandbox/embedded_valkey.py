@@ -45,7 +45,7 @@ class EmbeddedValkey:
         """Start the server without waiting for it."""
         self.directory.mkdir(parents=True, exist_ok=True)
         processes.stop_leftovers(self.directory)
-        self._port = places.kept_port(self.directory / "port", self._wanted_port)
+        self._port = places.kept_port(self.directory / "port", self._port or self._wanted_port)
         account = places.server_account()
         program = get_binary_path()
         package = program.parent.parent.parent

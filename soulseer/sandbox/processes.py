@@ -134,7 +134,11 @@ def identity(pid: int) -> str | None:
     """What tells this process from a later one with the same id; None once it has ended."""
     if sys.platform == "linux":
         fields = guard.stat_fields(pid)
-        return fields and f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{fields[19]}"
+        return (
+            None
+            if fields is None
+            else f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{fields[19]}"
+        )
     found = subprocess.run(
         ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )

