@@ -8,7 +8,7 @@ python3 dev.py run | test [pytest arguments] | lint | setup | assets | lock
 import sys
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - it is what this file is for
         found = " ".join((sys.version.split()[0], sys.executable))
         sys.stderr.write("SoulSeer needs Python 3.11 or later, and this is " + found + "\n")
         sys.stderr.write("Name a newer one: make run PYTHON=python3.12, or python3.12 dev.py run\n")
