@@ -9,6 +9,7 @@ import pytest
 from soulseer.sandbox.oidc.app import create_app
 from soulseer.sandbox.oidc.settings import ProviderSettings
 from soulseer.sandbox.serving import StandInServer
+from tests.sandbox.stripe_bench import Bench, Receiver, running
 
 PRODUCT = "http://127.0.0.1:8000"
 
@@ -26,3 +27,16 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderSetti
     app = create_app(settings)
     with server:
         yield settings
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, receiver: Receiver) -> Iterator[Bench]:
+    with running(tmp_path, receiver) as made:
+        yield made

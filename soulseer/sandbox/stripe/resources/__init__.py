@@ -1,0 +1,22 @@
+"""One module per API resource; each has `register(api)`. A new resource is a new module and a line in RESOURCES."""
+
+from collections.abc import Callable
+
+from soulseer.sandbox.stripe.api import Api
+from soulseer.sandbox.stripe.resources import (
+    balance,
+    charges,
+    checkout_sessions,
+    customers,
+    events,
+    payment_intents,
+)
+
+RESOURCES: tuple[Callable[[Api], None], ...] = (
+    balance.register,
+    charges.register,
+    checkout_sessions.register,
+    customers.register,
+    events.register,
+    payment_intents.register,
+)
