@@ -62,6 +62,21 @@ def account_id(kind: AccountKind, owner_id: int | None = None) -> int:
     return found
 
 
+def lock_account(kind: AccountKind, owner_id: int) -> LedgerAccount:
+    """A person's account with its row locked. Raises LookupError if it was never opened."""
+    account = db.session.scalar(
+        select(LedgerAccount)
+        .where(
+            LedgerAccount.owner_id == owner_id, LedgerAccount.kind == kind.value, LedgerAccount.currency == CURRENCY
+        )
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if account is None:
+        raise LookupError(f"no account {kind} of {owner_id}")
+    return account
+
+
 def balance(kind: AccountKind, owner_id: int) -> Decimal:
     """The cached balance of a person's account in dollars; 0.00 where it was never opened."""
     found = db.session.scalar(

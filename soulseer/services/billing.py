@@ -1,0 +1,183 @@
+"""Charging minutes: one statement for one session and for two thousand (design §3, Measured; §4, Billing rules).
+
+The statement claims the due sessions by their own UPDATE, moves wallets and earnings in one guarded UPDATE in id
+order, and books the minutes. If any wallet did not pay after all, the whole batch is rolled back and tried again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from soulseer.db import db
+from soulseer.domain.money import from_cents
+
+_DUE = "s.state = 'active' AND s.id BETWEEN :low AND :high AND s.paid_until < :due_before AND NOT (s.id = ANY(:skip))"
+
+# The wallet is looked at before the claim, so that a session that cannot pay is not claimed. The guard that counts is
+# in ``moved``: it runs on the newest version of each wallet. A nested loop over the sorted moves locks the accounts
+# in id order; nobody waits in a circle.
+_CHARGE = text(f"""
+WITH claimed AS (
+    UPDATE reading_session s
+    SET minutes_billed = s.minutes_billed + 1, paid_until = s.paid_until + interval '1 minute',
+        covered_until = greatest(s.covered_until, :cover)
+    FROM ledger_account w
+    WHERE w.id = s.client_account_id AND w.balance - s.rate >= w.floor
+        AND {_DUE}
+    RETURNING s.id, s.minutes_billed, s.rate, s.reader_rate, s.client_account_id, s.reader_account_id, s.paid_until
+), moves AS (
+    SELECT client_account_id AS id, -rate AS amount FROM claimed
+    UNION ALL SELECT reader_account_id, reader_rate FROM claimed WHERE reader_rate > 0
+), moved AS (
+    UPDATE ledger_account a SET balance = a.balance + m.amount
+    FROM (SELECT id, amount FROM moves ORDER BY id) m
+    WHERE a.id = m.id AND a.balance + m.amount >= a.floor
+    RETURNING a.id
+), booked AS (
+    INSERT INTO reading_minute
+        (reading_session_id, charged_at, job_run_id, minute, amount, reader_part, platform_part)
+    SELECT id, :now, :run, minutes_billed, rate, reader_rate, rate - reader_rate FROM claimed
+)
+SELECT count(*) AS charged, coalesce(sum(rate), 0) AS cents, coalesce(sum(rate - reader_rate), 0) AS platform_cents,
+       count(*) FILTER (WHERE paid_until < :due_before) AS still_due,
+       (SELECT count(*) FROM moves) AS moves, (SELECT count(*) FROM moved) AS moved
+FROM claimed
+""").bindparams(
+    bindparam("skip", type_=ARRAY(BigInteger)),
+    bindparam("low", type_=BigInteger),
+    bindparam("high", type_=BigInteger),
+    bindparam("run", type_=BigInteger),
+    *(bindparam(name, type_=DateTime(timezone=True)) for name in ("cover", "due_before", "now")),
+)
+
+_PLATFORM = text("""
+UPDATE ledger_shard SET balance = balance + :cents
+WHERE shard = pg_backend_pid() % 16
+    AND account_id = (SELECT id FROM ledger_account
+                      WHERE kind = 'platform_revenue' AND owner_id IS NULL AND currency = 'USD')
+""")
+
+_BOUNDARIES = text("""
+SELECT id FROM (
+    SELECT id, row_number() OVER (ORDER BY id) AS place, count(*) OVER () AS total
+    FROM reading_session WHERE state = 'active' AND paid_until < :due_before
+) due WHERE place % :size = 0 OR place = total ORDER BY id
+""")
+
+_LEFT = text(f"SELECT s.id FROM reading_session s WHERE {_DUE} ORDER BY s.id").bindparams(
+    bindparam("skip", type_=ARRAY(BigInteger))
+)
+
+_PLANNED = text("""
+SELECT s.id, s.minutes_billed, s.rate, c.email,
+       least(ceil(extract(epoch FROM CAST(:cover AS timestamptz) - s.paid_until) / 60), w.balance / s.rate)::integer
+           AS minutes
+FROM reading_session s JOIN ledger_account w ON w.id = s.client_account_id JOIN person c ON c.id = s.client_id
+WHERE s.state = 'active' AND s.paid_until < :cover AND NOT (s.id = ANY(:skip))
+ORDER BY s.id
+""").bindparams(bindparam("skip", type_=ARRAY(BigInteger)))
+
+
+class WalletRace(Exception):
+    """A wallet was spent from while the batch ran: roll back and try again; nothing was charged."""
+
+
+@dataclass(frozen=True)
+class Charged:
+    """``sessions`` paid one minute each, ``amount`` dollars in all; ``still_due`` of them owe another one."""
+
+    sessions: int = 0
+    amount: Decimal = Decimal("0.00")
+    still_due: int = 0
+
+
+def charge(
+    low: int,
+    high: int,
+    *,
+    cover: datetime,
+    due_before: datetime,
+    now: datetime,
+    skip: Sequence[int] = (),
+    job_run_id: int | None = None,
+) -> Charged:
+    """Charge one minute to every active session with id in [low, high] whose ``paid_until`` is before ``due_before``
+    and whose wallet can pay; ``covered_until`` rises to ``cover``.
+
+    Raises WalletRace if a wallet was emptied meanwhile; the caller's transaction must then roll back.
+    """
+    row = db.session.execute(
+        _CHARGE,
+        {
+            "low": low,
+            "high": high,
+            "cover": cover,
+            "due_before": due_before,
+            "now": now,
+            "skip": list(skip),
+            "run": job_run_id,
+        },
+    ).one()
+    if row.moves != row.moved:
+        raise WalletRace
+    if row.charged:
+        # Last, and on this backend's own shard, so that nobody waits for it while holding it.
+        db.session.execute(_PLATFORM, {"cents": int(row.platform_cents)})
+    return Charged(row.charged, from_cents(int(row.cents)), row.still_due)
+
+
+def prepare_batch(lock_timeout_milliseconds: int) -> None:
+    """Make this transaction's plans keep the id order, and not wait long for a locked session."""
+    db.session.execute(
+        text(
+            "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), "
+            "set_config('enable_seqscan', 'off', true), set_config('lock_timeout', :timeout, true)"
+        ),
+        {"timeout": f"{lock_timeout_milliseconds}ms"},
+    )
+
+
+def boundaries(due_before: datetime, size: int) -> list[tuple[int, int]]:
+    """Ranges [low, high] of session ids with at most ``size`` due sessions each."""
+    highs = list(db.session.scalars(_BOUNDARIES, {"due_before": due_before, "size": size}))
+    lows = [0] + [high + 1 for high in highs[:-1]]
+    return list(zip(lows, highs, strict=True))
+
+
+def left_due(low: int, high: int, due_before: datetime, skip: Sequence[int]) -> list[int]:
+    """Sessions in the range that are due still: their wallets cannot pay."""
+    return list(
+        db.session.scalars(_LEFT, {"low": low, "high": high, "due_before": due_before, "skip": list(skip)})
+    )
+
+
+def planned(cover: datetime, skip: Sequence[int]) -> list[dict[str, Any]]:
+    """What a tick would charge, without charging it: session, first and last minute, dollars."""
+    rows = db.session.execute(_PLANNED, {"cover": cover, "skip": list(skip)})
+    return [
+        {
+            "session": row.id,
+            "client": row.email,
+            "minutes": [row.minutes_billed + 1, row.minutes_billed + row.minutes],
+            "amount": str(from_cents(row.rate * row.minutes)),
+        }
+        for row in rows
+        if row.minutes > 0
+    ]
+
+
+def assume_present(now: datetime) -> int:
+    """Move ``covered_until`` of every active session to ``now`` (never back); for simulations only."""
+    result = db.session.execute(
+        text(
+            "UPDATE reading_session SET covered_until = :now "
+            "WHERE state = 'active' AND covered_until < :now"
+        ),
+        {"now": now},
+    )
+    return int(result.rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,328 @@
+"""Requesting a reading and the moves of its participants (design §4). Doors open the transaction."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from soulseer import gateways
+from soulseer.db import after_commit, db
+from soulseer.domain import policies
+from soulseer.domain.accounts import AccountKind
+from soulseer.domain.errors import (
+    AlreadyLive,
+    InsufficientFunds,
+    InvalidInput,
+    NotFound,
+    NotParticipant,
+    ReaderUnavailable,
+    TooManyReconnects,
+)
+from soulseer.domain.money import CURRENCY, from_cents, share_of, to_cents
+from soulseer.domain.readings import Action, EndReason, Modality, Role, State, next_state
+from soulseer.gateways.presence import Signs
+from soulseer.models.ledger import LedgerAccount
+from soulseer.models.people import Block, Person
+from soulseer.models.readers import ReaderProfile, ReaderRate
+from soulseer.models.readings import LiveParticipant, ReadingSession
+from soulseer.services import ledger
+from soulseer.services.settling import (
+    MICROSECOND,
+    charge_until,
+    finish,
+    instant_for,
+    left_cause,
+    lock,
+    pause,
+    record,
+    refuse_if_over,
+    settle,
+)
+
+ENDED_BY = {Role.CLIENT: EndReason.CLIENT_ENDED, Role.READER: EndReason.READER_ENDED, Role.STAFF: EndReason.STAFF_ENDED}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: a participant (or staff, the system) of the session."""
+
+    role: Role
+    person_id: int | None = None
+
+
+def find(session_id: int) -> ReadingSession:
+    """The session, unlocked. Raises NotFound."""
+    session = db.session.get(ReadingSession, session_id)
+    if session is None:
+        raise NotFound(f"There is no reading {session_id}.")
+    return session
+
+
+def caller_of(session: ReadingSession, person_id: int) -> Caller:
+    """The person as a participant. Raises NotParticipant for anybody else."""
+    role = session.role_of(person_id)
+    if role is None:
+        raise NotParticipant
+    return Caller(role, person_id)
+
+
+def request(client_id: int, slug: str, modality: str, now: datetime) -> ReadingSession:
+    """Ring a reader: one transaction, nothing left of it when refused.
+
+    Raises InvalidInput (unknown reader or modality, oneself), ReaderUnavailable, AlreadyLive, InsufficientFunds.
+    """
+    if modality not in list(Modality):
+        raise InvalidInput("modality", "Choose text, voice or video.")
+    reader = db.session.scalar(select(ReaderProfile).where(ReaderProfile.slug == slug))
+    if reader is None or not reader.listed or reader.status != "verified":
+        raise InvalidInput("reader", "There is no such reader.")
+    if reader.person_id == client_id:
+        raise InvalidInput("reader", "You cannot read for yourself.")
+    rate = _offered_rate(reader, modality, client_id)
+    _free_of_stale_readings([client_id, reader.person_id], now)
+    policy = policies.current().reading
+    wallet = ledger.lock_account(AccountKind.CLIENT_WALLET, client_id)
+    needed = rate * policy.minimum_minutes
+    if wallet.balance < needed:
+        raise InsufficientFunds(needed - wallet.balance)
+    rate_cents = to_cents(rate)
+    session = ReadingSession(
+        client_id=client_id,
+        reader_id=reader.person_id,
+        client_account_id=wallet.id,
+        reader_account_id=ledger.account_id(AccountKind.READER_EARNINGS_PENDING, reader.person_id),
+        created_at=now,
+        ring_until=now + policy.ring,
+        rate_cents=rate_cents,
+        reader_rate_cents=share_of(rate_cents, policy.reader_share),
+        minutes_billed=0,
+        credit_cents=0,
+        active_microseconds=0,
+        kept_microseconds=0,
+        reconnects=0,
+        minimum_minutes=policy.minimum_minutes,
+        reader_share=policy.reader_share,
+        state=State.CREATED.value,
+        modality=modality,
+        channel=uuid.uuid4().hex,
+        currency=CURRENCY,
+    )
+    db.session.add(session)
+    db.session.flush()
+    _claim_participants(session)
+    record(session, Action.REQUEST, None, now, now, role=Role.CLIENT, actor_id=client_id)
+    before = session.state
+    session.state = next_state(State(before), Action.OPEN).value
+    db.session.flush()
+    record(session, Action.OPEN, before, now, now, role=Role.SYSTEM)
+    return session
+
+
+def _offered_rate(reader: ReaderProfile, modality: str, client_id: int) -> Decimal:
+    rate = db.session.scalar(
+        select(ReaderRate.rate).where(
+            ReaderRate.reader_id == reader.person_id, ReaderRate.modality == modality, ReaderRate.offered
+        )
+    )
+    suspended = db.session.scalar(select(Person.suspended_at).where(Person.id == reader.person_id))
+    if not reader.online or rate is None or rate <= 0 or suspended:
+        raise ReaderUnavailable(f"{reader.display_name} does not take {modality} readings now.")
+    blocked = db.session.scalar(
+        select(
+            exists().where(
+                or_(
+                    (Block.blocker_id == client_id) & (Block.blocked_id == reader.person_id),
+                    (Block.blocker_id == reader.person_id) & (Block.blocked_id == client_id),
+                )
+            )
+        )
+    )
+    if blocked:
+        raise ReaderUnavailable(f"{reader.display_name} does not take {modality} readings now.")
+    return rate
+
+
+def _free_of_stale_readings(person_ids: list[int], now: datetime) -> None:
+    """Ring time-outs and grace are judged on every request, not only by the job: end what is over."""
+    stale = db.session.scalars(
+        select(LiveParticipant.reading_session_id)
+        .where(LiveParticipant.person_id.in_(person_ids))
+        .distinct()
+        .order_by(LiveParticipant.reading_session_id)
+    ).all()
+    for session_id in stale:
+        session = lock(session_id)
+        at = instant_for(session, now)
+        over = session.ring_until if session.state == State.WAITING else session.grace_until
+        if session.state in (State.WAITING, State.PAUSED, State.RECONNECTING) and over and at >= over:
+            settle(session, at, Signs(at, None, None))
+    db.session.flush()
+
+
+def _claim_participants(session: ReadingSession) -> None:
+    """Neither side may be in another live session, in whichever role. Raises AlreadyLive."""
+    people = sorted([session.client_id, session.reader_id])
+    claimed = db.session.scalars(
+        upsert(LiveParticipant)
+        .values([{"person_id": person, "reading_session_id": session.id} for person in people])
+        .on_conflict_do_nothing()
+        .returning(LiveParticipant.person_id)
+    ).all()
+    if len(claimed) != 2:
+        busy = "You are" if session.client_id not in claimed else "The reader is"
+        raise AlreadyLive(f"{busy} already in another reading.")
+
+
+def join(session_id: int, caller: Caller, now: datetime, signs: Signs) -> ReadingSession:
+    """Come into the room. The second one in starts the first minute, which is charged in the same transaction;
+    after a reconnect, both seen brings the session back to active. Repeats do nothing.
+
+    Raises RingOver, GraceOver, IllegalMove, InsufficientFunds.
+    """
+    session = lock(session_id)
+    at = instant_for(session, now)
+    settle(session, at, signs, caller=caller.role)
+    refuse_if_over(session, Action.JOIN)
+    if session.state == State.WAITING:
+        _join_waiting(session, caller, at, signs)
+    elif session.state == State.RECONNECTING:
+        if _other_is_there(session, caller.role, at, signs):
+            _resume(session, caller, at)
+    elif session.state != State.ACTIVE:
+        next_state(State(session.state), Action.JOIN)
+    return session
+
+
+def _join_waiting(session: ReadingSession, caller: Caller, at: datetime, signs: Signs) -> None:
+    first_time = _joined_at(session, caller.role) is None
+    if caller.role is Role.CLIENT:
+        session.client_joined_at = session.client_joined_at or at
+    else:
+        session.reader_joined_at = session.reader_joined_at or at
+    other = Role.READER if caller.role is Role.CLIENT else Role.CLIENT
+    if _joined_at(session, other) is None or not _other_is_there(session, caller.role, at, signs):
+        if first_time:
+            record(session, Action.JOIN, session.state, at, at, role=caller.role, actor_id=caller.person_id)
+        return
+    before = session.state
+    session.state = next_state(State(before), Action.ACTIVATE).value
+    session.activated_at = session.active_since = session.covered_until = session.paid_until = at
+    charge_until(session, at, at + MICROSECOND, at)
+    if session.minutes_billed == 0:
+        balance = ledger.balance(AccountKind.CLIENT_WALLET, session.client_id)
+        if caller.role is Role.CLIENT:
+            raise InsufficientFunds(session.rate - balance)
+        # What the client holds is not the reader's to know.
+        raise InsufficientFunds(session.rate)
+    record(session, Action.JOIN, before, at, at, role=caller.role, actor_id=caller.person_id)
+
+
+def _joined_at(session: ReadingSession, role: Role) -> datetime | None:
+    return session.client_joined_at if role is Role.CLIENT else session.reader_joined_at
+
+
+def _other_is_there(session: ReadingSession, role: Role, at: datetime, signs: Signs) -> bool:
+    """Whether the other participant was seen within the presence time-out."""
+    other = Role.READER if role is Role.CLIENT else Role.CLIENT
+    seen = [signs.reader if other is Role.READER else signs.client]
+    if session.state == State.WAITING:
+        seen.append(_joined_at(session, other))
+    last = max((instant for instant in seen if instant), default=None)
+    return last is not None and at - last <= policies.current().reading.presence_timeout
+
+
+def _resume(session: ReadingSession, caller: Caller, at: datetime) -> None:
+    before = session.state
+    session.state = next_state(State(before), Action.RESUME).value
+    session.active_since = session.covered_until = at
+    session.paid_until = at + session.kept_microseconds * MICROSECOND
+    session.kept_microseconds = 0
+    session.grace_until = session.pause_cause = session.paused_at = None
+    record(session, Action.JOIN, before, at, at, role=caller.role, actor_id=caller.person_id)
+
+
+def leave(session_id: int, caller: Caller, now: datetime, signs: Signs) -> ReadingSession:
+    """Step out: the unused paid time is kept. While paused it does nothing. Raises GraceOver, IllegalMove."""
+    session = lock(session_id)
+    at = instant_for(session, now)
+    settle(session, at, signs, caller=caller.role, closing=True)
+    refuse_if_over(session, Action.LEAVE)
+    if session.state == State.ACTIVE:
+        cause = left_cause(caller.role)
+        pause(session, at, at, cause, action=Action.LEAVE, role=caller.role, actor_id=caller.person_id)
+    elif session.state != State.PAUSED:
+        next_state(State(session.state), Action.LEAVE)
+    return session
+
+
+def reconnect(session_id: int, caller: Caller, now: datetime, signs: Signs) -> ReadingSession:
+    """paused → reconnecting, before the grace is over. Repeats do nothing.
+
+    Raises GraceOver, IllegalMove, TooManyReconnects (which ends the session), InsufficientFunds (only if no paid time
+    is kept and the balance is below the rate).
+    """
+    session = lock(session_id)
+    at = instant_for(session, now)
+    settle(session, at, signs, caller=caller.role)
+    refuse_if_over(session, Action.RECONNECT)
+    if session.state == State.RECONNECTING:
+        return session
+    after = next_state(State(session.state), Action.RECONNECT)
+    if session.reconnects >= policies.current().reading.max_reconnects:
+        finish(session, at, at, EndReason.TOO_MANY_RECONNECTS)
+        raise TooManyReconnects(keeps_changes=True)
+    if session.kept_microseconds == 0:
+        balance = ledger.balance(AccountKind.CLIENT_WALLET, session.client_id)
+        if balance < session.rate:
+            missing = session.rate - balance if caller.role is Role.CLIENT else session.rate
+            raise InsufficientFunds(missing, keeps_changes=True)
+    before = session.state
+    session.state = after.value
+    session.reconnects += 1
+    record(session, Action.RECONNECT, before, at, at, role=caller.role, actor_id=caller.person_id)
+    return session
+
+
+def end(session_id: int, caller: Caller, now: datetime, signs: Signs, *, reason: str = "") -> ReadingSession:
+    """End for good, from any live state. Raises IllegalMove where it is over, GraceOver or RingOver where time was."""
+    session = lock(session_id)
+    at = instant_for(session, now)
+    settle(session, at, signs, caller=caller.role, closing=True)
+    refuse_if_over(session, Action.END)
+    ended_by = ENDED_BY.get(caller.role, EndReason.SYSTEM_ENDED)
+    details = {"reason": reason} if reason else {}
+    finish(session, at, at, ended_by, role=caller.role, actor_id=caller.person_id, details=details)
+    return session
+
+
+def observe(session_id: int, now: datetime, signs: Signs, caller: Caller | None = None, *, job_run_id: int | None = None) -> ReadingSession:
+    """Settle only: what a heartbeat that finds something due, or a sweep, does."""
+    session = lock(session_id)
+    at = instant_for(session, now)
+    settle(session, at, signs, caller=caller.role if caller else None, job_run_id=job_run_id)
+    return session
+
+
+@dataclass(frozen=True)
+class Meter:
+    """What a participant sees of the session; ``balance`` is the client's only."""
+
+    session: ReadingSession
+    role: Role
+    now: datetime
+    balance: Decimal | None
+    other_seen: bool
+
+
+def meter(session: ReadingSession, caller: Caller, now: datetime, signs: Signs | None) -> Meter:
+    """The meter for ``caller``: amounts in dollars, instants UTC."""
+    balance = None
+    if caller.role is Role.CLIENT:
+        cents = db.session.scalar(select(LedgerAccount.balance).where(LedgerAccount.id == session.client_account_id))
+        balance = cents if cents is not None else from_cents(0)
+    at = instant_for(session, now)
+    there = signs is not None and _other_is_there(session, caller.role, at, signs)
+    return Meter(session, caller.role, now, balance, there)

@@ -1,0 +1,75 @@
+"""Calls to the room: record the sign of life, settle what is due, make the move (design §4, Presence and rule 4)."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from soulseer import gateways
+from soulseer.db import after_commit, db, transaction
+from soulseer.domain import policies
+from soulseer.domain.errors import PresenceUnavailable
+from soulseer.domain.readings import State
+from soulseer.gateways.presence import Signs
+from soulseer.models.readings import ReadingSession
+from soulseer.services import readings
+from soulseer.services.readings import Caller, Meter
+from soulseer.services.settling import instant_for, is_due
+
+log = structlog.get_logger(__name__)
+
+Move = Callable[[int, Caller, datetime, Signs], ReadingSession]
+
+
+def touch(session: ReadingSession, caller: Caller, now: datetime) -> Signs:
+    """Record the caller's sign of life; gives the signs before it. Without Redis nobody is judged: nothing is known
+    from this instant back."""
+    active = session.state == State.ACTIVE
+    timeout = policies.current().reading.presence_timeout
+    try:
+        return gateways.current().presence.touch(
+            session.id, caller.role.value, now, timeout, even_after_gap=not active
+        )
+    except PresenceUnavailable:
+        log.warning("presence_unavailable", session=session.id)
+        return Signs(now, None, None)
+
+
+def remember(session_id: int, caller: Caller, now: datetime) -> None:
+    """Record the caller's sign of life once a gap before it has been booked."""
+    timeout = policies.current().reading.presence_timeout
+    try:
+        gateways.current().presence.touch(session_id, caller.role.value, now, timeout, even_after_gap=True)
+    except PresenceUnavailable:
+        log.warning("presence_unavailable", session=session_id)
+
+
+def look(session_id: int, person_id: int, now: datetime) -> Meter:
+    """A heartbeat, or a look at the meter: a sign of life. Writes to PostgreSQL only if something is due.
+
+    Raises NotFound, NotParticipant.
+    """
+    session = readings.find(session_id)
+    caller = readings.caller_of(session, person_id)
+    signs = touch(session, caller, now)
+    if is_due(session, instant_for(session, now), signs, caller.role):
+        with transaction():
+            session = readings.observe(session_id, now, signs, caller)
+            after_commit(lambda: remember(session_id, caller, now))
+    return readings.meter(session, caller, now, signs)
+
+
+def move(action: Move, session_id: int, person_id: int, now: datetime) -> Meter:
+    """Do ``action`` (join, leave, reconnect, end) for a participant in one transaction; gives the meter after it.
+
+    Raises NotFound, NotParticipant, and what the action raises; what was settled before a refusal stays.
+    """
+    session = readings.find(session_id)
+    caller = readings.caller_of(session, person_id)
+    signs = touch(session, caller, now)
+    db.session.expunge(session)
+    with transaction():
+        session = action(session_id, caller, now, signs)
+        if session.is_live:
+            after_commit(lambda: remember(session_id, caller, now))
+    return readings.meter(session, caller, now, signs)
