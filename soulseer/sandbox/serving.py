@@ -4,11 +4,10 @@ import argparse
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.types import WSGIApplication
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -16,9 +15,35 @@ HOST = "127.0.0.1"
 _LONGEST_WAIT_FOR_REQUESTS_SECONDS = 3.0
 
 
+class _RequestsInFlight:
+    """Counts the requests that are being answered, so that a stop can wait for them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._count += 1
+
+    def __exit__(self, *_exception: object) -> None:
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def wait_until_none(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._count == 0, timeout=seconds)
+
+
 class _RequestHandler(WSGIRequestHandler):
     # Browsers open connections ahead of need and leave them silent.
     timeout = 30
+    in_flight: _RequestsInFlight
+
+    def run_wsgi(self) -> None:
+        with self.in_flight:
+            super().run_wsgi()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         path = self.path.partition("?")[0]
@@ -27,39 +52,18 @@ class _RequestHandler(WSGIRequestHandler):
             sys.stderr.write(f"{self.command} {path} {int(code)}\n")
 
 
-class _RequestsInFlight:
-    """Counts the requests that are being answered, so that a stop can wait for them."""
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-        self._changed = threading.Condition()
-        self._count = 0
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        with self._changed:
-            self._count += 1
-        try:
-            return self._app(environ, start_response)
-        finally:
-            with self._changed:
-                self._count -= 1
-                self._changed.notify_all()
-
-    def wait_until_none(self, seconds: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._count == 0, timeout=seconds)
-
-
 class StandInServer:
-    """A WSGI app served from threads of this process; `port` 0 picks a free one (see `.port`)."""
+    """A WSGI app served from threads of this process; `port` 0 picks a free one (see `.port`).
 
-    def __init__(self, app: WSGIApplication, port: int) -> None:
-        self._in_flight = _RequestsInFlight(app)
-        self._server: BaseWSGIServer = make_server(
-            HOST, port, self._in_flight, threaded=True, request_handler=_RequestHandler
-        )
+    `poll_seconds` bounds how long the accepting thread takes to notice a stop.
+    """
+
+    def __init__(self, app: WSGIApplication, port: int, poll_seconds: float = 0.2) -> None:
+        self._in_flight = _RequestsInFlight()
+        handler = type("RequestHandler", (_RequestHandler,), {"in_flight": self._in_flight})
+        self._server: BaseWSGIServer = make_server(HOST, port, app, threaded=True, request_handler=handler)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.1,), name="server", daemon=True
+            target=self._server.serve_forever, args=(poll_seconds,), name="server", daemon=True
         )
 
     @property
@@ -77,8 +81,6 @@ class StandInServer:
         """Take no more requests, let those under way finish (three seconds at most), free the port."""
         self._server.shutdown()
         self._in_flight.wait_until_none(_LONGEST_WAIT_FOR_REQUESTS_SECONDS)
-        # The last answer's bytes leave after the app has returned.
-        time.sleep(0.05)
         self._server.server_close()
         self._thread.join(timeout=1)
 

@@ -22,7 +22,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderSetti
         "", "product", "s3cret/with+signs", "https://api.demo.test", PRODUCT, directory
     )
     # The issuer names its own port, so the port is taken before the app is made.
-    server = StandInServer(lambda environ, start_response: app(environ, start_response), 0)
+    server = StandInServer(lambda environ, start_response: app(environ, start_response), 0, poll_seconds=0.02)
     settings = replace(settings, issuer=server.url)
     app = create_app(settings)
     with server:
@@ -40,3 +40,12 @@ def receiver() -> Iterator[Receiver]:
 def bench(tmp_path: Path, receiver: Receiver) -> Iterator[Bench]:
     with running(tmp_path, receiver) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def shared_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """One stand-in for tests that leave nothing behind."""
+    receiver = Receiver()
+    with running(tmp_path_factory.mktemp("stripe"), receiver) as made:
+        yield made
+    receiver.close()

@@ -64,7 +64,7 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/stripe/webhook/"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def types(self) -> list[str]:
@@ -138,7 +138,7 @@ def running(directory: Path, receiver: Receiver, **changes: Any) -> Iterator[Ben
         first_retry_seconds=0.05,
         shortest_checkout_seconds=0,
     )
-    server = StandInServer(lambda environ, start_response: app(environ, start_response), 0)
+    server = StandInServer(lambda environ, start_response: app(environ, start_response), 0, poll_seconds=0.02)
     stand_in = StandIn(replace(settings, **{"base_url": server.url, **changes}))
     app = create_app(stand_in)
     client = stripe.StripeClient(SECRET_KEY, base_addresses={"api": server.url}, max_network_retries=0)

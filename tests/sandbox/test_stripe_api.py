@@ -111,13 +111,13 @@ def test_lists_page_newest_first(bench: Bench) -> None:
     ],
 )
 def test_parameters_at_fault_are_named(
-    bench: Bench, changes: dict, param: str | None, code: str | None
+    shared_bench: Bench, changes: dict, param: str | None, code: str | None
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        bench.create(**changes)
+        shared_bench.create(**changes)
     assert (caught.value.http_status, caught.value.param, caught.value.code) == (400, param, code)
     assert caught.value.request_id is not None
-    assert bench.client.v1.checkout.sessions.list().data == []
+    assert shared_bench.client.v1.checkout.sessions.list().data == []
 
 
 def test_errors_have_stripes_shape(bench: Bench) -> None:

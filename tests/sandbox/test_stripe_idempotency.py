@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+import requests
 import stripe
 
 from tests.sandbox.stripe_bench import Bench, Receiver, running
@@ -107,9 +108,7 @@ def test_keys_hold_over_a_restart(tmp_path, receiver: Receiver) -> None:
         {"fail_api": 3},
     ],
 )
-def test_malformed_faults_are_refused(bench: Bench, wanted: object) -> None:
-    import requests
-
-    before = requests.get(f"{bench.url}/sandbox/faults", timeout=5).json()
-    assert requests.post(f"{bench.url}/sandbox/faults", json=wanted, timeout=5).status_code == 422
-    assert requests.get(f"{bench.url}/sandbox/faults", timeout=5).json() == before
+def test_malformed_faults_are_refused(shared_bench: Bench, wanted: object) -> None:
+    before = requests.get(f"{shared_bench.url}/sandbox/faults", timeout=5).json()
+    assert requests.post(f"{shared_bench.url}/sandbox/faults", json=wanted, timeout=5).status_code == 422
+    assert requests.get(f"{shared_bench.url}/sandbox/faults", timeout=5).json() == before
