@@ -31,8 +31,7 @@ COPY migrations migrations
 COPY templates templates
 COPY soulseer soulseer
 COPY --from=build /srv/soulseer/soulseer/static/build soulseer/static/build
-# The stand-ins have no place in production, which refuses them anyway.
-RUN rm -r soulseer/sandbox && python -m compileall -q soulseer config
+RUN python -m compileall -q soulseer config wsgi.py
 ENV PATH=/opt/venv/bin:$PATH \
     APP_ENV=production \
     PORT=8000 \

@@ -75,7 +75,7 @@ class EmbeddedPostgres:
     def spawn(self) -> processes.Process:
         """Start the server without waiting for it (the cluster is made first where there is none)."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._data = places.data_folder(self.directory, self._account)
+        self._data = places.data_folder(self.directory, self._account, self.durable)
         processes.stop_leftovers(self.directory)
         self._read_passwords()
         if not (self.data / "PG_VERSION").exists():

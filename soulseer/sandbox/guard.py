@@ -1,7 +1,7 @@
 """Ends what a launcher started once that launcher is gone, however it went.
 
 Run as a script with nothing but the standard library: the launcher holds the other end of standard input and writes
-``+ PID SIGNAL`` for each process it starts and ``- PID`` for each it has seen end. End of file means that the launcher
+``+ PID SIGNAL`` for each process it starts and ``- PID`` for each it has seen end (those of before are arguments). End of file means that the launcher
 has died (also by SIGKILL): every process still listed gets its signal, and what remains of its session or of its
 descendants after GRACE_SECONDS is killed. With nothing listed the guard just leaves.
 """
@@ -93,7 +93,8 @@ def main() -> None:
     """Follow the launcher's list until it ends."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    listed: dict[int, int] = {}
+    given = [int(word) for word in sys.argv[1:]]
+    listed = dict(zip(given[::2], given[1::2], strict=True))
     for line in sys.stdin:
         words = line.split()
         if words[0] == "+":

@@ -77,10 +77,10 @@ def common_folder() -> Path:
     return lasting if lasting.is_dir() and os.access(lasting, os.W_OK) else Path(tempfile.gettempdir())
 
 
-def data_folder(directory: Path, account: Account | None) -> Path:
+def data_folder(directory: Path, account: Account | None, lasting: bool = True) -> Path:
     """The folder for a server's data: ``directory/data``, or one elsewhere, noted in ``directory/location``.
 
-    Elsewhere only when the server's account could not reach it. Raises SandboxError if the data are another user's.
+    Elsewhere only when the server's account could not reach it; ``lasting`` data survive a restart of the machine. Raises SandboxError if the data are another user's.
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def data_folder(directory: Path, account: Account | None) -> Path:
     elif account is None or may_pass(directory, account):
         folder = directory / "data"
     else:
-        outside = Path(tempfile.mkdtemp(prefix="soulseer-", dir=common_folder()))
+        outside = Path(tempfile.mkdtemp(prefix="soulseer-", dir=common_folder() if lasting else None))
         outside.chmod(0o711)
         note.write_text(f"{outside}\n")
         folder = outside / "data"

@@ -220,14 +220,13 @@ class _Guard:
 
     def _begin(self) -> None:
         self._owner = os.getpid()
+        listed = [str(number) for pair in self._listed.items() for number in pair]
         self._popen = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(guard.__file__))],
+            [sys.executable, "-I", "-S", str(Path(guard.__file__)), *listed],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
-        for pid, stop_signal in self._listed.items():
-            self._tell(f"+ {pid} {stop_signal}\n")
 
     def _tell(self, line: str) -> None:
         assert self._popen is not None
