@@ -29,17 +29,7 @@ control_socket_disable = True
 if Path("/dev/shm").is_dir():  # noqa: S108 - a disk that stalls must not look like a worker that does
     worker_tmp_dir = "/dev/shm"  # noqa: S108
 
-# The app logs its requests itself; gunicorn's own words go the app's way, to standard output.
-accesslog = None
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "root": {"level": "INFO", "handlers": []},
-    "loggers": {
-        "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
-        "gunicorn.access": {"level": "INFO", "handlers": [], "propagate": True},
-    },
-}
+accesslog = None  # the app logs its requests itself
 
 # Shared by the workers, so that any of them can answer GET /metrics for all; set before they import the client.
 metrics = os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", "") or tempfile.mkdtemp(
@@ -50,8 +40,10 @@ Path(metrics).mkdir(parents=True, exist_ok=True)
 
 
 def on_starting(server: Any) -> None:
-    """Send the master's log lines to standard output, in the app's form."""
+    """Send gunicorn's own log lines to standard output, in the app's form."""
     configure_logging(os.environ.get("LOG_LEVEL") or "INFO", as_json=production)
+    server.log.error_log.handlers.clear()
+    server.log.error_log.propagate = True
 
 
 def child_exit(server: Any, worker: Any) -> None:

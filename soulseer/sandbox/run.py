@@ -173,6 +173,7 @@ def run(repository: Path, directory: Path) -> int:
     lock.take(address=f"http://127.0.0.1:{checks.wanted_port()}")
     sandbox = Sandbox(repository, directory)
     supervisor = sandbox.supervisor
+    supervisor.quiet = True  # until the steps are done
     try:
         sandbox.start_servers()
         environment.write(directory, sandbox.values)
@@ -182,6 +183,7 @@ def run(repository: Path, directory: Path) -> int:
         sandbox.start_product()
         if not supervisor.stopping:
             announce(sandbox)
+        supervisor.quiet = False
         supervisor.run()
     finally:
         supervisor.catch_signals()

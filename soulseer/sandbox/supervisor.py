@@ -46,6 +46,7 @@ class Supervisor:
 
     def __init__(self, logs: Path, owner: int | None = None, out: IO[str] | None = None) -> None:
         self.parts: list[Part] = []
+        self.quiet = False  # True: what parts write goes to their logs only
         self._logs = logs
         self._owner = owner
         self._out = out or sys.stdout
@@ -111,10 +112,6 @@ class Supervisor:
                 part.log.close()
         self._selector.close()
 
-    def say(self, name: str, text: str) -> None:
-        """Print one line under a part's name."""
-        self._print(name, text)
-
     def _spawn(self, part: Part) -> None:
         reading, writing = os.pipe()
         try:
@@ -140,9 +137,7 @@ class Supervisor:
             part.back_off = FIRST_BACK_OFF if lived >= STEADY_AFTER else self._longer(part)
             part.restart_at = now + part.back_off
             how = f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
-            self._print(
-                part.name, f"ended after {lived:.0f} s ({how}); starting again in {part.back_off:g} s"
-            )
+            self._say(part, f"ended after {lived:.0f} s ({how}); starting again in {part.back_off:g} s")
 
     def _try_again(self, part: Part) -> None:
         try:
@@ -150,9 +145,16 @@ class Supervisor:
         except Exception as error:  # whatever it is, it is said, and the other parts must go on
             part.back_off = self._longer(part)
             part.restart_at = time.monotonic() + part.back_off
-            self._print(part.name, f"cannot be started ({error}); trying again in {part.back_off:g} s")
+            self._say(part, f"cannot be started ({error}); trying again in {part.back_off:g} s")
         else:
-            self._print(part.name, "started again")
+            self._say(part, "started again")
+
+    def _say(self, part: Part, text: str) -> None:
+        """Our own word on a part, in its log as well."""
+        if part.log:
+            part.log.write(f"supervisor: {text}\n".encode())
+        if not self.quiet:
+            self._print(part.name, text)
 
     def _longer(self, part: Part) -> float:
         return min(max(part.back_off * 2, FIRST_BACK_OFF), LONGEST_BACK_OFF)
@@ -171,8 +173,9 @@ class Supervisor:
             if part.log:
                 part.log.write(data)
             *lines, part.pending = (part.pending + data).split(b"\n")
-            for line in lines:
-                self._print(part.name, line.decode(errors="replace"))
+            if not self.quiet:
+                for line in lines:
+                    self._print(part.name, line.decode(errors="replace"))
 
     def _print(self, name: str, text: str) -> None:
         prefix = f"{name:<10} | "
