@@ -145,8 +145,8 @@ def prepare_batch(lock_timeout_milliseconds: int) -> None:
 def boundaries(due_before: datetime, size: int) -> list[tuple[int, int]]:
     """Ranges [low, high] of session ids with at most ``size`` due sessions each."""
     highs = list(db.session.scalars(_BOUNDARIES, {"due_before": due_before, "size": size}))
-    lows = [0] + [high + 1 for high in highs[:-1]]
-    return list(zip(lows, highs, strict=True))
+    lows = [0, *(high + 1 for high in highs)]
+    return list(zip(lows, highs, strict=False))
 
 
 def left_due(low: int, high: int, due_before: datetime, skip: Sequence[int]) -> list[int]:

@@ -106,9 +106,7 @@ def browse(filters: Filters, cursor: str | None = None, limit: int = PAGE) -> Pa
     page = select(*_COLUMNS).where(ReaderProfile.listed, *_conditions(filters))
     place = _CURSOR.fullmatch(cursor or "")
     if place:
-        page = page.where(
-            tuple_(*order) < tuple_(place[1] == "1", int(place[2]), -int(place[3]))  # type: ignore[arg-type]
-        )
+        page = page.where(tuple_(*order) < tuple_(place[1] == "1", int(place[2]), -int(place[3])))
     page = page.order_by(*(column.desc() for column in order)).limit(limit + 1)
     rows = db.session.execute(_with_rates(page)).all()
     shown = rows[:limit]
@@ -133,7 +131,7 @@ def profile(slug: str, viewer_id: int | None = None) -> Profile:
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.online:
-        found.append(ReaderProfile.online)
+        found.append(ReaderProfile.online.is_(True))
     if filters.rating is not None:
         found.append(ReaderProfile.rating_thousandths >= int(filters.rating * 1000))
     if filters.modality or filters.price_min is not None or filters.price_max is not None:
@@ -162,7 +160,7 @@ def _escaped(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _with_rates(readers: Select[Any]) -> Select[Any]:
+def _with_rates(readers: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """Add what each row of the page needs from elsewhere, after the page is cut: rates in cents, and busy."""
     page = readers.subquery("page")
     rates = (
@@ -176,9 +174,11 @@ def _with_rates(readers: Select[Any]) -> Select[Any]:
     )
 
 
-def _card(row: Row[Any]) -> dict[str, Any]:
+def _card(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     cents = row.rates or {}
-    average = (Decimal(row.rating_sum) / row.rating_count).quantize(Decimal("0.1")) if row.rating_count else None
+    average = (
+        (Decimal(row.rating_sum) / row.rating_count).quantize(Decimal("0.1")) if row.rating_count else None
+    )
     return {
         "reader_id": row.person_id,
         "slug": row.slug,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from soulseer.db import db
-from soulseer.domain.errors import Conflict, InvalidInput, NotFound, NotParticipant
+from soulseer.domain.errors import AlreadyReviewed, InvalidInput, NotFound, NotParticipant, NotReviewable
 from soulseer.domain.readings import State
 from soulseer.domain.texts import clean_text
 from soulseer.models.people import Person
@@ -17,14 +17,6 @@ from soulseer.models.readings import ReadingSession
 
 PAGE = 10
 LONGEST = 2000
-
-
-class AlreadyReviewed(Conflict):
-    code, title = "already_reviewed", "This reading has its review"
-
-
-class NotReviewable(Conflict):
-    code, title = "not_reviewable", "This reading cannot be reviewed"
 
 
 @dataclass(frozen=True)
@@ -69,7 +61,7 @@ def write(reading_session_id: int, client_id: int, stars: str, body: str, now: d
     if stars not in ("1", "2", "3", "4", "5"):
         raise InvalidInput("stars", "Choose one to five stars.")
     words = clean_text("body", body, LONGEST)
-    review_id = db.session.scalar(
+    review_id: int | None = db.session.scalar(
         insert(Review)
         .values(
             reading_session_id=session.id,
@@ -94,7 +86,9 @@ def write(reading_session_id: int, client_id: int, stars: str, body: str, now: d
     return review_id
 
 
-def of_reader(reader_id: int, before: int | None = None, limit: int = PAGE) -> tuple[Sequence[ReviewLine], int | None]:
+def of_reader(
+    reader_id: int, before: int | None = None, limit: int = PAGE
+) -> tuple[Sequence[ReviewLine], int | None]:
     """(the reader's reviews, newest first, the ``before`` of the next page or None), in one statement."""
     query = (
         select(Review.id, Person.handle, Review.stars, Review.body, Review.created_at)
@@ -107,18 +101,6 @@ def of_reader(reader_id: int, before: int | None = None, limit: int = PAGE) -> t
         query = query.where(Review.id < before)
     rows = [ReviewLine(*row) for row in db.session.execute(query)]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
-
-
-def spread(reader_id: int) -> dict[int, int]:
-    """How many reviews gave each number of stars, five first."""
-    counted = dict(
-        db.session.execute(
-            select(Review.stars, func.count()).where(Review.reader_id == reader_id).group_by(Review.stars)
-        )
-        .tuples()
-        .all()
-    )
-    return {stars: counted.get(stars, 0) for stars in (5, 4, 3, 2, 1)}
 
 
 def _reviewable(reading_session_id: int, client_id: int) -> tuple[ReadingSession, ReaderProfile]:

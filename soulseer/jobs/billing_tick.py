@@ -1,0 +1,140 @@
+"""Every minute that is due, set-wise, each batch a transaction of its own (design §4, rule 3)."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from soulseer import gateways
+from soulseer.db import db, transaction
+from soulseer.domain import policies
+from soulseer.domain.readings import State
+from soulseer.jobs.context import JobArgumentError, JobContext
+from soulseer.jobs.settling import settle_each
+from soulseer.models.readings import ReadingSession
+from soulseer.services import billing
+
+log = structlog.get_logger(__name__)
+
+BATCH = 2_000
+LOCK_TIMEOUT_MILLISECONDS = 200
+TRIES = 4
+
+
+def run(context: JobContext) -> dict[str, Any]:
+    """Charge all that is due at ``context.now``.
+
+    A participant seen within the time-out covers whatever was due longer ago than the time-out; the others are found
+    by one query to Redis and settled one by one. Argument ``part`` = ``1/2`` does every second batch from the first.
+    """
+    started = time.monotonic()
+    timeout = policies.current().reading.presence_timeout
+    part, parts = _part(context)
+    if context.assume_present:
+        unseen: set[int] = set()
+        cover = context.now
+        if not context.dry_run:
+            with transaction():
+                billing.assume_present(context.now)
+    else:
+        unseen, _ = gateways.current().presence.unseen_since(context.now, timeout, active_ids())
+        cover = context.now - timeout
+    skip = sorted(unseen)
+    if context.dry_run:
+        return _plan(context, cover, skip)
+    counts: dict[str, Any] = {"sessions": 0, "minutes": 0, "batches": 0, "retries": 0}
+    amount = billing.Charged().amount
+    left: list[int] = []
+    with transaction():
+        ranges = billing.boundaries(cover, BATCH)
+    for low, high in ranges[part - 1 :: parts]:
+        again = True
+        while again:
+            charged = _charge_batch(low, high, cover, context, skip, counts)
+            amount += charged.amount
+            counts["minutes"] += charged.sessions
+            again = charged.still_due > 0
+        with transaction():
+            left += billing.left_due(low, high, cover, skip)
+    counts["sessions_left"] = len(left)
+    counts |= settle_each([*left, *_still_active(skip)], context)
+    counts["amount"] = str(amount)
+    counts["seconds"] = round(time.monotonic() - started, 3)
+    del counts["sessions"]
+    return counts
+
+
+def _part(context: JobContext) -> tuple[int, int]:
+    text = context.arguments.get("part", "1/1")
+    part, _, parts = text.partition("/")
+    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts) <= 64):
+        raise JobArgumentError(f"part must look like 1/2, not {text!r}")
+    return int(part), int(parts)
+
+
+def active_ids() -> Iterator[int]:
+    """Ids of all active sessions, streamed."""
+    yield from db.session.scalars(
+        select(ReadingSession.id).where(ReadingSession.state == State.ACTIVE.value).execution_options(yield_per=10_000)
+    )
+
+
+def _still_active(ids: list[int]) -> list[int]:
+    """Those of ``ids`` that are active: the silent are few, Redis may name sessions that have ended."""
+    if not ids:
+        return []
+    return list(
+        db.session.scalars(
+            select(ReadingSession.id)
+            .where(ReadingSession.id.in_(ids), ReadingSession.state == State.ACTIVE.value)
+            .order_by(ReadingSession.id)
+        )
+    )
+
+
+def _charge_batch(
+    low: int, high: int, cover: Any, context: JobContext, skip: list[int], counts: dict[str, Any]
+) -> billing.Charged:
+    """One batch in one transaction. A session locked for long, a deadlock or a wallet emptied meanwhile rolls the
+    batch back; it is tried again, and what still fails is left to be settled one by one."""
+    for attempt in range(TRIES):
+        try:
+            with transaction():
+                billing.prepare_batch(LOCK_TIMEOUT_MILLISECONDS * (attempt + 1))
+                charged = billing.charge(
+                    low,
+                    high,
+                    cover=cover,
+                    due_before=cover,
+                    now=context.now,
+                    skip=skip,
+                    job_run_id=context.run_id,
+                )
+            counts["batches"] += 1
+        except (billing.WalletRace, OperationalError) as error:
+            if isinstance(error, OperationalError) and not _worth_another_try(error):
+                raise
+            counts["retries"] += 1
+            log.info("billing_batch_retried", low=low, high=high, reason=type(error).__name__)
+        else:
+            return charged
+    return billing.Charged()
+
+
+def _worth_another_try(error: OperationalError) -> bool:
+    # Lock not available, deadlock detected, serialization failure.
+    return getattr(error.orig, "sqlstate", None) in ("55P03", "40P01", "40001")
+
+
+def _plan(context: JobContext, cover: Any, skip: list[int]) -> dict[str, Any]:
+    charges = billing.planned(cover, skip)
+    return {
+        "dry_run": True,
+        "sessions": len(charges),
+        "minutes": sum(charge["minutes"][1] - charge["minutes"][0] + 1 for charge in charges),
+        "to_settle": len(_still_active(skip)),
+        "charges": charges,
+    }

@@ -1,0 +1,34 @@
+"""What a run of a job is told."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """``now`` is the business clock (UTC); ``arguments`` are strings by name; ``dry_run`` must change nothing."""
+
+    now: datetime
+    run_id: int | None = None
+    dry_run: bool = False
+    assume_present: bool = False
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+Job = Callable[[JobContext], dict[str, Any]]
+
+
+class JobArgumentError(ValueError):
+    """An argument of a job is missing or does not fit."""
+
+
+def whole_number(context: JobContext, name: str) -> int | None:
+    """The argument ``name`` as a positive whole number; None where it is not given. Raises JobArgumentError."""
+    value = context.arguments.get(name)
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit() and 0 < int(value) < 2**63):
+        raise JobArgumentError(f"{name} must be a positive whole number, not {value!r}")
+    return int(value)
