@@ -4,7 +4,7 @@ from importlib import import_module
 
 from flask import Flask
 
-GROUPS = ("demo",)
+GROUPS = ("demo", "jobs", "ledger")
 
 
 def register(app: Flask) -> None:
