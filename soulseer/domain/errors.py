@@ -62,7 +62,9 @@ class InsufficientFunds(SoulSeerError):
     code, status, title = "insufficient_funds", 402, "There is not enough money in the wallet"
 
     def __init__(self, missing: Decimal, currency: str = "USD", **extra: Any) -> None:
-        super().__init__(f"{missing} {currency} more is needed.", missing=str(missing), currency=currency, **extra)
+        super().__init__(
+            f"{missing} {currency} more is needed.", missing=str(missing), currency=currency, **extra
+        )
         self.missing = missing
 
 
@@ -84,6 +86,18 @@ class AlreadyLive(Conflict):
 
 class ReaderUnavailable(Conflict):
     code, title = "reader_unavailable", "The reader cannot take this reading now"
+
+
+class NotReviewable(Conflict):
+    code, title = "not_reviewable", "This reading cannot be reviewed"
+
+
+class AlreadyReviewed(Conflict):
+    code, title = "already_reviewed", "This reading has its review"
+
+
+class NotVerified(Conflict):
+    code, title = "not_verified", "Your application is still being looked at"
 
 
 class Gone(SoulSeerError):
@@ -114,6 +128,14 @@ class VendorError(SoulSeerError):
     """An outside system refused or did not answer; nothing was lost, the call may be repeated."""
 
     code, status, title = "vendor_error", 502, "A partner service did not answer; please try again"
+
+
+class IssuerUnavailable(VendorError):
+    code, status, title = "issuer_unavailable", 503, "Signing in is not possible right now"
+
+
+class SignInFailed(SoulSeerError):
+    code, status, title = "sign_in_failed", 400, "This sign-in did not work out"
 
 
 class WebhookRejected(SoulSeerError):

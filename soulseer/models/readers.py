@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from soulseer.db import Money, db
@@ -23,7 +23,14 @@ class ReaderProfile(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="slug"),
         CheckConstraint("rating_sum >= rating_count AND rating_sum <= 5 * rating_count", name="rating"),
         CheckConstraint("NOT listed OR status = 'verified'", name="listed_when_verified"),
-        Index("ix_reader_profile_browse", "online", "person_id", postgresql_where=text("listed")),
+        # Read backwards: online first, then the better rated, then the one who came first.
+        Index(
+            "ix_reader_profile_browse_order",
+            "online",
+            "rating_thousandths",
+            text("(- person_id)"),
+            postgresql_where=text("listed"),
+        ),
         Index(
             "ix_reader_profile_search",
             text("(display_name || ' ' || headline || ' ' || specialties) gin_trgm_ops"),
@@ -42,6 +49,11 @@ class ReaderProfile(db.Model):  # type: ignore[name-defined, misc]
     online: Mapped[bool] = mapped_column(default=False)
     rating_sum: Mapped[int] = mapped_column(default=0)
     rating_count: Mapped[int] = mapped_column(default=0)
+    rating_thousandths: Mapped[int] = mapped_column(
+        Computed(
+            "CASE WHEN rating_count = 0 THEN 0 ELSE rating_sum * 1000 / rating_count END", persisted=True
+        )
+    )
     created_at: Mapped[datetime] = mapped_column(Instant)
     verified_at: Mapped[datetime | None] = mapped_column(Instant)
 
