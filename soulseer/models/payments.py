@@ -28,7 +28,8 @@ class TopUp(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("(state = 'paid') = (paid_at IS NOT NULL)", name="paid"),
         Index("ix_top_up_person_id_id", "person_id", text("id DESC")),
-        Index("ix_top_up_created", "created_at", postgresql_where=text("state IN ('created', 'open')")),
+        UniqueConstraint("person_id", "idempotency_key"),
+        Index("ix_top_up_due", "next_check_at", postgresql_where=text("state IN ('created', 'open')")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -41,7 +42,13 @@ class TopUp(db.Model):  # type: ignore[name-defined, misc]
     stripe_payment_intent_id: Mapped[str | None] = mapped_column(unique=True)
     checkout_url: Mapped[str | None]
     return_path: Mapped[str] = mapped_column(default="/wallet/")
+    # The client's own name for this request: the same again is the same top-up.
+    idempotency_key: Mapped[str | None]
+    # Why it failed, in words that the client may read.
+    failure: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(Instant)
+    # When the sweep asks Stripe again; None: nothing more to ask.
+    next_check_at: Mapped[datetime | None] = mapped_column(Instant)
     paid_at: Mapped[datetime | None] = mapped_column(Instant)
 
 

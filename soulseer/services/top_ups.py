@@ -1,0 +1,321 @@
+"""Top-ups: the intent is recorded, Stripe is asked, what Stripe says is recorded (design §2, §3).
+
+``record`` is the only way to a credit. It believes Stripe's own answer about the Checkout session, compares it with the
+row that was written before Stripe was asked, and posts once per Checkout session.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from soulseer import gateways
+from soulseer.db import db
+from soulseer.domain import policies
+from soulseer.domain.accounts import AccountKind
+from soulseer.domain.errors import IdempotencyMismatch, InvalidInput, NotFound
+from soulseer.domain.money import CURRENCY, parse_amount, to_cents
+from soulseer.domain.transfers import TransferKind
+from soulseer.gateways.stripe import CheckoutOrder, CheckoutSession
+from soulseer.models.payments import TopUp
+from soulseer.services import audit, ledger
+
+# A request that is still under way is left alone for so long; a page answers within it.
+FIRST_CHECK = timedelta(minutes=1)
+LEAST_WAIT, MOST_WAIT = timedelta(minutes=2), timedelta(hours=1)
+# Stripe keeps idempotency keys for at least 24 hours: past them the same key might open a second Checkout session.
+RESUMED_FOR = timedelta(hours=12)
+HOME = "/wallet/"
+REFUSED = "The payment service refused this payment. Nothing was charged."
+NOT_STARTED = "The payment service could not be reached in time. Nothing was charged."
+NOT_PAID = "The payment did not go through. Nothing was charged."
+
+
+class Outcome(StrEnum):
+    """What recording Stripe's word came to."""
+
+    CREDITED = "credited"
+    ALREADY_CREDITED = "already_credited"
+    WAITING = "waiting"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    MISMATCH = "mismatch"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    outcome: Outcome
+    detail: str = ""
+
+
+def reference(top_up: TopUp) -> str:
+    """The top-up's name at Stripe (client_reference_id and idempotency key), the same at every retry.
+
+    The instant tells apart the databases of one test account: each of them has a first top-up.
+    """
+    return f"top-up:{top_up.id}:{int(top_up.created_at.timestamp() * 1_000_000)}"
+
+
+def number_in(name: object) -> int | None:
+    """The top-up's id in such a name; None where it is none of ours."""
+    parts = name.split(":") if isinstance(name, str) else []
+    if len(parts) != 3 or parts[0] != "top-up" or not (parts[1].isascii() and parts[1].isdigit()):
+        return None
+    return int(parts[1]) if len(parts[1]) < 19 else None
+
+
+def typed_amount(text: str) -> Decimal:
+    """Dollars as a person typed them. Raises InvalidInput for the field ``amount``."""
+    try:
+        return parse_amount(text)
+    except ValueError as error:
+        raise InvalidInput("amount", str(error)) from None
+
+
+def begin(
+    person_id: int, amount: Decimal, now: datetime, *, key: str | None = None, return_path: str = HOME
+) -> TopUp:
+    """Record that the person wants to put ``amount`` dollars into the wallet; nothing is charged yet.
+
+    ``key`` is the person's own idempotency key: the same again gives the same top-up. Raises InvalidInput naming the
+    field, IdempotencyMismatch where the key stands for another amount.
+    """
+    limits = policies.current().top_up
+    if not limits.minimum <= amount <= limits.maximum:
+        raise InvalidInput("amount", f"Choose an amount from ${limits.minimum} to ${limits.maximum}.")
+    made = db.session.scalars(
+        upsert(TopUp)
+        .values(
+            person_id=person_id,
+            account_id=_wallet(person_id, now),
+            amount=amount,
+            currency=CURRENCY,
+            state="created",
+            return_path=local_path(return_path),
+            idempotency_key=key,
+            created_at=now,
+            next_check_at=now + FIRST_CHECK,
+        )
+        .on_conflict_do_nothing(index_elements=["person_id", "idempotency_key"])
+        .returning(TopUp)
+    ).one_or_none()
+    if made is not None:
+        return made
+    earlier = db.session.scalars(
+        select(TopUp).where(TopUp.person_id == person_id, TopUp.idempotency_key == key)
+    ).one()
+    if earlier.amount != amount:
+        raise IdempotencyMismatch()
+    return earlier
+
+
+def _wallet(person_id: int, now: datetime) -> int:
+    try:
+        return ledger.account_id(AccountKind.CLIENT_WALLET, person_id)
+    except LookupError:
+        ledger.open_accounts(person_id, [AccountKind.CLIENT_WALLET], now)
+        return ledger.account_id(AccountKind.CLIENT_WALLET, person_id)
+
+
+def local_path(path: str) -> str:
+    """``path`` if it leads to a page of this site. Raises InvalidInput otherwise, so that nobody is sent elsewhere."""
+    parts = urlsplit(path) if path.isascii() and path.isprintable() and len(path) <= 200 else None
+    if (
+        parts is None
+        or parts.scheme
+        or parts.netloc
+        or not path.startswith("/")
+        or path.startswith("//")
+        or "\\" in path
+    ):
+        raise InvalidInput("return_path", "This is not a page of this site.")
+    return path
+
+
+def ask_stripe(top_up: TopUp) -> CheckoutSession:
+    """The top-up's Checkout session as Stripe has it now, opened first if that was not done yet.
+
+    Call it outside any transaction. Raises StripeUnavailable (may be repeated: same idempotency key), StripeRefused.
+    """
+    stripe = gateways.current().stripe
+    if top_up.stripe_checkout_session_id is not None:
+        return stripe.retrieve_checkout(top_up.stripe_checkout_session_id)
+    page = f"{policies.current().app_base_url}/wallet/top-up/{top_up.id}/"
+    name = reference(top_up)
+    order = CheckoutOrder(
+        amount_cents=to_cents(top_up.amount),
+        currency=top_up.currency,
+        description="SoulSeer wallet top-up",
+        reference=name,
+        metadata=_metadata(top_up),
+        success_url=f"{page}?from=checkout",
+        cancel_url=f"{page}?from=canceled",
+    )
+    return stripe.create_checkout(order, name)
+
+
+def _metadata(top_up: TopUp) -> dict[str, str]:
+    return {"top_up_id": str(top_up.id), "person_id": str(top_up.person_id)}
+
+
+def disagreement(top_up: TopUp, checkout: CheckoutSession) -> str | None:
+    """How Stripe's Checkout session differs from what was recorded before it was asked; None where they agree."""
+    expected = {
+        "id": (top_up.stripe_checkout_session_id or checkout.id, checkout.id),
+        "mode": ("payment", checkout.mode),
+        "amount": (to_cents(top_up.amount), checkout.amount_cents),
+        "currency": (top_up.currency, checkout.currency),
+        "reference": (reference(top_up), checkout.reference),
+        "livemode": (gateways.current().stripe.livemode, checkout.livemode),
+    }
+    for name, value in _metadata(top_up).items():
+        expected[f"metadata.{name}"] = (value, checkout.metadata.get(name))
+    differing = [
+        f"{name}: recorded {ours!r}, at Stripe {theirs!r}"
+        for name, (ours, theirs) in expected.items()
+        if ours != theirs
+    ]
+    return "; ".join(differing) or None
+
+
+def record(top_up_id: int, checkout: CheckoutSession, now: datetime) -> Recorded:
+    """Bring the top-up to what Stripe says of its Checkout session; credit it if it is paid, once.
+
+    ``checkout`` comes from Stripe itself, never from an event. What disagrees is never credited: it raises a ledger
+    alert and comes back as MISMATCH.
+    """
+    top_up = _locked(top_up_id)
+    wrong = disagreement(top_up, checkout)
+    if wrong is not None:
+        alert(f"top_up_mismatch:{top_up.id}", f"Top-up {top_up.id}, {checkout.id}: {wrong}", now)
+        if checkout.id == top_up.stripe_checkout_session_id:
+            top_up.next_check_at = None
+        return Recorded(Outcome.MISMATCH, wrong)
+    if top_up.state == "paid":
+        return Recorded(Outcome.ALREADY_CREDITED)
+    top_up.stripe_checkout_session_id = checkout.id
+    top_up.checkout_url = checkout.url or top_up.checkout_url
+    if checkout.payment_status == "paid":
+        return _credit(top_up, checkout, now)
+    if checkout.status == "expired":
+        return _close(top_up, "expired", None)
+    # An asynchronous payment method may be told to fail long after the session is complete.
+    if checkout.status == "complete" and checkout.payment_intent_status in (
+        "requires_payment_method",
+        "canceled",
+    ):
+        return _close(top_up, "failed", NOT_PAID)
+    if top_up.state == "created":
+        top_up.state = "open"
+    if top_up.next_check_at is not None and top_up.next_check_at <= now:
+        top_up.next_check_at = next_check(top_up, now)
+    return Recorded(Outcome.WAITING, f"{checkout.status}, {checkout.payment_status}")
+
+
+def _credit(top_up: TopUp, checkout: CheckoutSession, now: datetime) -> Recorded:
+    ledger.post(
+        TransferKind.TOP_UP,
+        f"top-up:{checkout.id}",
+        [
+            ledger.Posting(ledger.account_id(AccountKind.STRIPE_CLEARING), -top_up.amount),
+            ledger.Posting(top_up.account_id, top_up.amount),
+        ],
+        now,
+        stripe_reference=checkout.payment_intent_id,
+    )
+    top_up.state, top_up.paid_at, top_up.failure, top_up.next_check_at = "paid", now, None, None
+    top_up.stripe_payment_intent_id = checkout.payment_intent_id
+    audit.record(
+        "top_up.credited",
+        "top_up",
+        top_up.id,
+        now,
+        details={"amount": str(top_up.amount), "currency": top_up.currency, "checkout_session": checkout.id},
+    )
+    return Recorded(Outcome.CREDITED)
+
+
+def _close(top_up: TopUp, state: str, failure: str | None) -> Recorded:
+    # What failed stays failed, what expired stays expired; only a payment moves them.
+    if top_up.state in ("created", "open"):
+        top_up.state, top_up.failure = state, failure
+    top_up.next_check_at = None
+    return Recorded(Outcome.EXPIRED if state == "expired" else Outcome.FAILED)
+
+
+def record_refusal(top_up_id: int, now: datetime) -> None:
+    """Stripe refused for good to open the Checkout session, or no longer knows it: the top-up has failed."""
+    top_up = _locked(top_up_id)
+    if top_up.state not in ("created", "open"):
+        return
+    if top_up.stripe_checkout_session_id is not None:
+        alert(
+            f"top_up_unknown_at_stripe:{top_up.id}",
+            f"Top-up {top_up.id}: Stripe does not know {top_up.stripe_checkout_session_id}",
+            now,
+        )
+    _close(top_up, "failed", REFUSED)
+
+
+def next_check(top_up: TopUp, now: datetime) -> datetime:
+    """When to ask Stripe again: as long from now as the top-up is old, within two minutes to an hour."""
+    return now + min(max(now - top_up.created_at, LEAST_WAIT), MOST_WAIT)
+
+
+def claim_due(now: datetime) -> TopUp | None:
+    """Take one top-up whose outcome is due to be asked for at Stripe; None where there is none.
+
+    It comes back later by itself (``next_check_at``), so that a crash or a silent Stripe loses nothing. One whose
+    Checkout session was not opened in time is given up here.
+    """
+    while True:
+        top_up = db.session.scalars(
+            select(TopUp)
+            .where(TopUp.state.in_(("created", "open")), TopUp.next_check_at <= now)
+            .order_by(TopUp.next_check_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        ).one_or_none()
+        if top_up is None:
+            return None
+        if top_up.stripe_checkout_session_id is None and now - top_up.created_at > RESUMED_FOR:
+            _close(top_up, "failed", NOT_STARTED)
+            db.session.flush()
+            continue
+        top_up.next_check_at = next_check(top_up, now)
+        return top_up
+
+
+def owned(person_id: int, top_up_id: int) -> TopUp:
+    """The person's own top-up. Raises NotFound, also for somebody else's."""
+    top_up = db.session.scalars(
+        select(TopUp).where(TopUp.id == top_up_id, TopUp.person_id == person_id)
+    ).one_or_none()
+    if top_up is None:
+        raise NotFound()
+    return top_up
+
+
+def recent(person_id: int, limit: int = 5) -> list[TopUp]:
+    """The person's newest top-ups, newest first."""
+    return list(
+        db.session.scalars(
+            select(TopUp).where(TopUp.person_id == person_id).order_by(TopUp.id.desc()).limit(limit)
+        )
+    )
+
+
+def alert(kind: str, detail: str, now: datetime) -> None:
+    """Put a disagreement about money before a person. ``kind`` names the one thing it is about: an open alert of the
+    same kind is not raised twice."""
+    ledger.raise_alert(kind, detail, now)
+
+
+def _locked(top_up_id: int) -> TopUp:
+    return db.session.scalars(
+        select(TopUp).where(TopUp.id == top_up_id).with_for_update().execution_options(populate_existing=True)
+    ).one()
