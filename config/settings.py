@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     mail_url: str = ""
     mail_from: str = ""
     sentry_dsn: str = ""
+    metrics_token: str = ""
 
     billing_tick_seconds: int = Field(60, ge=1, le=3600)
     charge_on_heartbeat: bool = True

@@ -18,6 +18,7 @@ from soulseer.blueprints import register_blueprints
 from soulseer.db import db
 from soulseer.domain import policies
 from soulseer.gateways.agora import AgoraGateway
+from soulseer.gateways.identity import IdentityGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
 from soulseer.gateways.stripe import StripeGateway
@@ -94,6 +95,12 @@ def policies_of(settings: Settings) -> policies.Policies:
             reader_share=settings.reader_share,
             charge_on_heartbeat=settings.charge_on_heartbeat,
         ),
+        doors=policies.DoorPolicy(
+            issuer=settings.issuer,
+            stripe_api_base=settings.stripe_api_base,
+            sandbox=settings.sandbox,
+            metrics_token=settings.metrics_token,
+        ),
         billing_tick_seconds=settings.billing_tick_seconds,
         app_base_url=settings.app_base_url.rstrip("/"),
         production=settings.production,
@@ -103,6 +110,9 @@ def policies_of(settings: Settings) -> policies.Policies:
 def gateways_of(settings: Settings) -> gateways.Gateways:
     """One object per outside system."""
     return gateways.Gateways(
+        identity=IdentityGateway(
+            settings.issuer, settings.auth0_client_id, settings.auth0_client_secret, settings.auth0_audience
+        ),
         presence=PresenceGateway(settings.redis_url),
         queue=QueueGateway(settings.redis_url),
         stripe=StripeGateway(

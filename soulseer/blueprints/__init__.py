@@ -3,9 +3,48 @@
 from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
-from soulseer.blueprints import health
+from soulseer.blueprints import (
+    access,
+    auth,
+    doors,
+    health,
+    identity,
+    limits,
+    me,
+    metrics,
+    openapi,
+    rendering,
+    security,
+)
+from soulseer.domain import policies
+
+# Every capability's blueprint; those of one's own go here, one a line.
+BLUEPRINTS = (
+    health.blueprint,
+    metrics.blueprint,
+    auth.blueprint,
+    openapi.blueprint,
+    me.blueprint,
+)
 
 
 def register_blueprints(app: Flask, csrf: CSRFProtect) -> None:
-    """Mount every blueprint and the doors' shared habits."""
-    app.register_blueprint(health.blueprint)
+    """Mount every blueprint and the doors' shared habits. The order of the checks before a request counts."""
+    current = policies.current()
+    # Ours decides when a request needs the token (access.protect_from_forgery); the login's row, how long one lasts.
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, SESSION_REFRESH_EACH_REQUEST=False)
+    doors.init_errors(app)
+    security.init_security(
+        app,
+        base_url=current.app_base_url,
+        issuer=current.doors.issuer,
+        stripe_api_base=current.doors.stripe_api_base,
+        production=current.production,
+    )
+    identity.init_identity(app)
+    limits.init_limits(app)
+    app.before_request(access.protect_from_forgery)
+    app.before_request(access.require_sign_in)
+    rendering.init_rendering(app, sandbox=current.doors.sandbox)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

@@ -29,9 +29,20 @@ class TopUpPolicy:
 
 
 @dataclass(frozen=True)
+class DoorPolicy:
+    """What the doors need of the settings: addresses that forms may lead to, and who may read the metrics."""
+
+    issuer: str = ""
+    stripe_api_base: str = ""
+    sandbox: bool = False
+    metrics_token: str = ""
+
+
+@dataclass(frozen=True)
 class Policies:
     reading: ReadingPolicy = field(default_factory=ReadingPolicy)
     top_up: TopUpPolicy = field(default_factory=TopUpPolicy)
+    doors: DoorPolicy = field(default_factory=DoorPolicy)
     billing_tick_seconds: int = 60
     app_base_url: str = ""
     production: bool = False

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from soulseer.gateways.agora import AgoraGateway
+from soulseer.gateways.identity import IdentityGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
 from soulseer.gateways.stripe import StripeGateway
@@ -10,6 +11,7 @@ from soulseer.gateways.stripe import StripeGateway
 
 @dataclass(frozen=True)
 class Gateways:
+    identity: IdentityGateway
     presence: PresenceGateway
     queue: QueueGateway
     stripe: StripeGateway

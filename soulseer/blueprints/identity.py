@@ -1,0 +1,78 @@
+"""Who is calling: a browser by the login in its signed cookie, a program by its bearer token."""
+
+import uuid
+from typing import Any
+
+from flask import Flask, Request, g
+from flask_login import LoginManager
+
+from soulseer import gateways
+from soulseer.blueprints.access import bearer_token
+from soulseer.db import transaction
+from soulseer.domain import clock
+from soulseer.domain.errors import NotSignedIn, Suspended
+from soulseer.services import logins, people
+from soulseer.services.people import SignedIn
+
+
+class Anonymous:
+    """Nobody we know."""
+
+    is_authenticated = False
+    is_active = False
+    is_anonymous = True
+    is_staff = False
+    suspended = False
+    id = None
+    handle = ""
+    email = None
+    time_zone = "UTC"
+    roles: frozenset[str] = frozenset()
+
+    def get_id(self) -> None:
+        return None
+
+
+def init_identity(app: Flask) -> None:
+    """Attach Flask-Login: ``flask_login.current_user`` is a SignedIn or Anonymous."""
+    manager = LoginManager(app)
+    manager.anonymous_user = Anonymous
+    # The login's row decides; a phone that changes its address stays signed in.
+    manager.session_protection = None
+    manager.user_loader(by_cookie)
+    manager.request_loader(by_bearer_token)
+
+    @manager.unauthorized_handler
+    def not_signed_in() -> Any:
+        raise NotSignedIn()
+
+
+def by_cookie(login_id: str) -> SignedIn | None:
+    """Whom the cookie's login speaks for; a bearer token, where there is one, speaks instead. One statement."""
+    if bearer_token() is not None:
+        return None
+    try:
+        found = logins.signed_in(uuid.UUID(login_id), clock.now())
+    except ValueError:
+        return None
+    if found is not None and found.suspended:
+        g.suspended = True
+        return None
+    return found
+
+
+def by_bearer_token(_request: Request) -> SignedIn | None:
+    """Whom the bearer token speaks for; its first use makes the person. Raises InvalidToken, Suspended."""
+    token = bearer_token()
+    if token is None:
+        return None
+    now = clock.now()
+    identity = gateways.current().identity.verify_bearer(token, now)
+    found = people.find(identity.issuer, identity.subject)
+    if found is None:
+        with transaction():
+            people.ensure(identity, now)
+        found = people.find(identity.issuer, identity.subject)
+    if found is not None and found.suspended:
+        raise Suspended("This account is suspended. Write to support if you think that this is a mistake.")
+    return found

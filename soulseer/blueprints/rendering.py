@@ -1,0 +1,49 @@
+"""What every template may use: the filters ``money`` and ``instant``, ``wallet_balance``, ``sandbox``, ``csp_nonce``."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import Flask, g, request
+from flask_login import current_user
+from markupsafe import Markup
+
+from soulseer.blueprints.api_types import ApiJson, instant_text
+from soulseer.blueprints.security import csp_nonce
+from soulseer.domain.accounts import AccountKind
+from soulseer.services import ledger
+
+
+def init_rendering(app: Flask, *, sandbox: bool) -> None:
+    """Register filters, context and the JSON form of money and instants."""
+    app.json = ApiJson(app)
+    app.jinja_env.filters["money"] = money
+    app.jinja_env.filters["instant"] = instant
+    app.jinja_env.globals["csp_nonce"] = csp_nonce
+
+    @app.context_processor
+    def everywhere() -> dict[str, Any]:
+        return {"sandbox": sandbox, "wallet_balance": wallet_balance()}
+
+
+def money(amount: Decimal) -> str:
+    """``$1,234.50``; a fall is ``−$1.99``."""
+    sign = "−" if amount < 0 else ""
+    return f"{sign}${abs(amount):,.2f}"
+
+
+def instant(value: datetime | None) -> Markup:
+    """A <time> element that the page's script shows in the browser's own time zone; empty for None."""
+    if value is None:
+        return Markup("")
+    words = value.astimezone(UTC).strftime("%d %b %Y, %H:%M UTC").lstrip("0")
+    return Markup('<time datetime="{}" data-local>{}</time>').format(instant_text(value), words)
+
+
+def wallet_balance() -> Decimal | None:
+    """What the header shows to a signed-in client on a whole page: one statement. None for all others."""
+    if g.get("rendering_error") or not request or request.headers.get("HX-Request"):
+        return None
+    if not current_user.is_authenticated or "client" not in current_user.roles:
+        return None
+    return ledger.balance(AccountKind.CLIENT_WALLET, current_user.id)

@@ -1,0 +1,129 @@
+"""What every request passes and every answer carries: request id, HTTPS, input guard, headers, access log."""
+
+import re
+import secrets
+import time
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, Response, abort, g, redirect, request
+from flask.typing import ResponseReturnValue
+from werkzeug.routing import IntegerConverter, ValidationError
+
+from soulseer.blueprints.access import is_api
+from soulseer.domain.errors import InvalidInput
+from soulseer.services import metrics
+
+log = structlog.get_logger("soulseer.access")
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+CHECKOUT = "https://checkout.stripe.com"
+PROBES = ("health.healthz", "health.readyz")
+FIXED_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # The own site needs the referrer (CSRF over HTTPS checks it); others learn nothing.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=(), usb=(), browsing-topics=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class RowId(IntegerConverter):
+    """``<int:…>``: what fits a bigint; anything else is no such address (and never reaches the database)."""
+
+    regex = r"[0-9]{1,19}"
+
+    def to_python(self, value: str) -> int:
+        number = int(super().to_python(value))
+        if number >= 2**63:
+            raise ValidationError
+        return number
+
+
+def init_security(app: Flask, *, base_url: str, issuer: str, stripe_api_base: str, production: bool) -> None:
+    """``base_url``, ``issuer`` and ``stripe_api_base`` are addresses; forms may lead to the latter two's origins."""
+    app.url_map.converters["int"] = RowId
+    https = base_url.startswith("https://")
+    targets = {origin(issuer), origin(stripe_api_base) or CHECKOUT, CHECKOUT} - {""}
+    policy = {
+        "default-src": "'self'",
+        "img-src": "'self' data:",
+        "connect-src": "'self'",
+        "object-src": "'none'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+        # Chrome applies it to redirects after a POST too: sign-out leads to the issuer, a top-up to the checkout.
+        "form-action": " ".join(["'self'", *sorted(targets)]),
+    }
+
+    @app.before_request
+    def begin() -> ResponseReturnValue | None:
+        g.began = time.perf_counter()
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        if production and not request.is_secure and request.endpoint not in PROBES:
+            return redirect(base_url + request.full_path.rstrip("?"), 308)
+        refuse_nul_bytes()
+        return None
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        for name, value in FIXED_HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Security-Policy", content_security_policy(policy))
+        if https:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        person = g.get("_login_user")
+        if is_api() or getattr(person, "is_authenticated", False):
+            response.headers["Cache-Control"] = "no-store"
+        elif response.mimetype == "text/html":
+            response.headers.setdefault("Cache-Control", "no-cache")
+        seconds = time.perf_counter() - g.get("began", time.perf_counter())
+        metrics.count_request(request.endpoint or "none", request.method, response.status_code, seconds)
+        log.info(
+            "request",
+            method=request.method,
+            # The path alone: a query may carry a sign-in code.
+            path=request.path,
+            status=response.status_code,
+            milliseconds=round(seconds * 1000, 1),
+            person=getattr(person, "id", None),
+            address=request.remote_addr,
+        )
+        return response
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address; empty for none."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def csp_nonce() -> str:
+    """This answer's nonce for one script or style that must stand in the page (the back office's own)."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(16)
+    return str(g.csp_nonce)
+
+
+def content_security_policy(policy: dict[str, str]) -> str:
+    """The header's value; with a nonce only where this answer asked for one."""
+    if "csp_nonce" in g:
+        allowed = f"'self' 'nonce-{g.csp_nonce}'"
+        policy = {**policy, "script-src": allowed, "style-src": allowed}
+    return "; ".join(f"{name} {value}" for name, value in policy.items())
+
+
+def refuse_nul_bytes() -> None:
+    """PostgreSQL's text cannot hold NUL. Raises InvalidInput that names the field; 404 for an address."""
+    if "\0" in request.path:
+        abort(404)
+    for values in (request.args, request.form):
+        for name, value in values.items(multi=True):
+            if "\0" in name or "\0" in value:
+                raise InvalidInput(name.replace("\0", ""), "This holds a character that cannot be stored.")

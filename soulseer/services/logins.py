@@ -1,0 +1,62 @@
+"""Signed-in browsers: a row each, so that signing out and bans work at once and a lost Redis signs nobody out."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+
+from soulseer.db import db
+from soulseer.models.people import Login, Person
+from soulseer.services.people import SignedIn, columns, signed_in_from
+
+LIFETIME = timedelta(days=14)
+
+
+def start(
+    person_id: int, now: datetime, *, id_token: str | None, address: str | None, user_agent: str | None
+) -> uuid.UUID:
+    """Record a sign-in; the id that its browser will carry."""
+    login = Login(
+        id=uuid.uuid4(),
+        person_id=person_id,
+        created_at=now,
+        expires_at=now + LIFETIME,
+        id_token=id_token,
+        address=address,
+        user_agent=(user_agent or "")[:400] or None,
+    )
+    db.session.add(login)
+    db.session.flush()
+    return login.id
+
+
+def signed_in(login_id: uuid.UUID, now: datetime) -> SignedIn | None:
+    """Whom this login speaks for, None once it has ended or expired. One statement."""
+    row = db.session.execute(
+        columns()
+        .join(Login, Login.person_id == Person.id)
+        .where(Login.id == login_id, Login.ended_at.is_(None), Login.expires_at > now)
+    ).first()
+    return None if row is None else signed_in_from(row, login_id)
+
+
+def end(login_id: uuid.UUID, now: datetime) -> str | None:
+    """End the login; gives its ID token (for the issuer's own sign-out) and forgets it."""
+    id_token = db.session.scalar(select(Login.id_token).where(Login.id == login_id))
+    db.session.execute(
+        update(Login)
+        .where(Login.id == login_id, Login.ended_at.is_(None))
+        .values(ended_at=now, id_token=None)
+    )
+    return id_token
+
+
+def end_all(person_id: int, now: datetime) -> int:
+    """End every login of a person; how many there were."""
+    ended = db.session.execute(
+        update(Login)
+        .where(Login.person_id == person_id, Login.ended_at.is_(None), Login.expires_at > now)
+        .values(ended_at=now, id_token=None)
+        .returning(Login.id)
+    )
+    return len(ended.all())

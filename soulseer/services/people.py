@@ -1,0 +1,202 @@
+"""People: made at the first sign-in or the first valid bearer token, with a handle and a wallet at 0.00."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Row, Select, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from soulseer.db import db
+from soulseer.domain.accounts import AccountKind
+from soulseer.domain.errors import Conflict, InvalidInput, NotFound
+from soulseer.domain.identity import Identity, handles_for
+from soulseer.models.people import ROLES, STAFF_ROLES, Person, PersonRole
+from soulseer.services import audit, ledger
+
+READER_ACCOUNTS = (AccountKind.READER_EARNINGS_PENDING, AccountKind.READER_EARNINGS_AVAILABLE)
+
+_roles = (
+    select(func.array_agg(PersonRole.role))
+    .where(PersonRole.person_id == Person.id)
+    .correlate(Person)
+    .scalar_subquery()
+)
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """The person behind this request, read once; ``login_id`` is None where a bearer token speaks for them."""
+
+    id: int
+    handle: str
+    email: str | None
+    time_zone: str
+    roles: frozenset[str]
+    suspended: bool = False
+    login_id: uuid.UUID | None = None
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        """What Flask-Login puts into the cookie: the login's id, never the person's."""
+        return str(self.login_id)
+
+    @property
+    def is_staff(self) -> bool:
+        return any(role in STAFF_ROLES for role in self.roles)
+
+    @property
+    def person(self) -> Person:
+        """The row itself, read anew (two statements)."""
+        return cast(Person, db.session.get_one(Person, self.id))
+
+
+def columns() -> Select[Any]:
+    """A SELECT of what ``signed_in_from`` needs; one statement, roles included."""
+    return select(
+        Person.id, Person.handle, Person.email, Person.time_zone, Person.suspended_at, _roles.label("roles")
+    )
+
+
+def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn:
+    """The person of a row of ``columns()``."""
+    return SignedIn(
+        id=row.id,
+        handle=row.handle,
+        email=row.email,
+        time_zone=row.time_zone,
+        roles=frozenset(row.roles or ()),
+        suspended=row.suspended_at is not None,
+        login_id=login_id,
+    )
+
+
+def find(issuer: str, subject: str) -> SignedIn | None:
+    """The person of this issuer and subject, if any. One statement."""
+    row = db.session.execute(columns().where(Person.issuer == issuer, Person.subject == subject)).first()
+    return None if row is None else signed_in_from(row)
+
+
+def ensure(identity: Identity, now: datetime) -> tuple[int, bool]:
+    """Find or make the person: (id, whether new). Two at once make one.
+
+    A new person gets a handle, the role ``client`` and a wallet at 0.00; a known one, a changed email address.
+    """
+    known = _id_of(identity)
+    if known is not None:
+        _update_email(known, identity)
+        return known, False
+    for handle in handles_for(identity):
+        # No conflict target: the pair (issuer, subject) may be taken, or the handle.
+        made = db.session.scalar(
+            upsert(Person)
+            .values(
+                issuer=identity.issuer,
+                subject=identity.subject,
+                email=identity.email,
+                email_verified=identity.email_verified,
+                handle=handle,
+                time_zone="UTC",
+                created_at=now,
+            )
+            .on_conflict_do_nothing()
+            .returning(Person.id)
+        )
+        if made is not None:
+            db.session.execute(upsert(PersonRole).values(person_id=made, role="client", granted_at=now))
+            ledger.open_accounts(made, [AccountKind.CLIENT_WALLET], now)
+            audit.record("person_created", "person", made, now, actor_id=made, details={"handle": handle})
+            return made, True
+        known = _id_of(identity)
+        if known is not None:
+            return known, False
+    raise Conflict("No free handle was found; please try again.")
+
+
+def _id_of(identity: Identity) -> int | None:
+    return db.session.scalar(
+        select(Person.id).where(Person.issuer == identity.issuer, Person.subject == identity.subject)
+    )
+
+
+def _update_email(person_id: int, identity: Identity) -> None:
+    if identity.email is None:
+        return
+    changed = or_(
+        Person.email.is_distinct_from(identity.email),
+        Person.email_verified.is_distinct_from(identity.email_verified),
+    )
+    db.session.execute(
+        update(Person)
+        .where(Person.id == person_id, changed)
+        .values(email=identity.email, email_verified=identity.email_verified)
+    )
+
+
+def by_email(email: str) -> list[Person]:
+    """Everybody with this address, whatever its case; several are possible, one for each subject."""
+    return list(
+        db.session.scalars(
+            select(Person).where(func.lower(Person.email) == email.strip().lower()).order_by(Person.id)
+        )
+    )
+
+
+def the_one_with(email: str) -> Person:
+    """The only person with this address. Raises NotFound; Conflict with ``candidates`` where it is ambiguous."""
+    found = by_email(email)
+    if not found:
+        raise NotFound(f"Nobody signs in with {email}.")
+    if len(found) > 1:
+        candidates = [
+            {"id": p.id, "handle": p.handle, "issuer": p.issuer, "subject": p.subject} for p in found
+        ]
+        raise Conflict(f"{len(found)} people sign in with {email}.", candidates=candidates)
+    return found[0]
+
+
+def grant_role(
+    person_id: int, role: str, now: datetime, *, actor_id: int | None = None, reason: str = ""
+) -> bool:
+    """Give the role; False if it was held. ``reader`` opens the earnings accounts. Raises InvalidInput."""
+    _check_role(role)
+    given = db.session.scalar(
+        upsert(PersonRole)
+        .values(person_id=person_id, role=role, granted_at=now)
+        .on_conflict_do_nothing()
+        .returning(PersonRole.person_id)
+    )
+    if role == "reader":
+        ledger.open_accounts(person_id, READER_ACCOUNTS, now)
+    if role == "client":
+        ledger.open_accounts(person_id, [AccountKind.CLIENT_WALLET], now)
+    if given is None:
+        return False
+    audit.record(
+        "role_granted", "person", person_id, now, actor_id=actor_id, reason=reason, details={"role": role}
+    )
+    return True
+
+
+def remove_role(
+    person_id: int, role: str, now: datetime, *, actor_id: int | None = None, reason: str = ""
+) -> bool:
+    """Take the role away; False if it was not held. Accounts and what is in them stay. Raises InvalidInput."""
+    _check_role(role)
+    held = db.session.get(PersonRole, (person_id, role))
+    if held is None:
+        return False
+    db.session.delete(held)
+    audit.record(
+        "role_removed", "person", person_id, now, actor_id=actor_id, reason=reason, details={"role": role}
+    )
+    return True
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise InvalidInput("role", f"There is no role “{role}”; there are {', '.join(ROLES)}.")
