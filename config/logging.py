@@ -34,5 +34,5 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("apscheduler", "alembic.runtime.migration", "stripe", "werkzeug"):
+    for noisy in ("apscheduler", "alembic", "stripe", "werkzeug"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

@@ -23,7 +23,9 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Everything that the environment decides. Durations are seconds, money is US dollars."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True
+    )
 
     app_env: Literal["development", "test", "production"] = "development"
     debug: bool = False
@@ -52,7 +54,7 @@ class Settings(BaseSettings):
     agora_app_id: str = ""
     agora_security_certificate: str = ""
     agora_notification_secret: str = ""
-    agora_token_version: Literal["007", "006"] = "007"
+    agora_token_version: Literal["007", "006"] = "007"  # noqa: S105
 
     r2_endpoint_url: str = ""
     r2_access_key_id: str = ""
@@ -141,7 +143,11 @@ def common_faults(settings: Settings) -> list[str]:
     """What stops every start, one line each."""
     faults = []
     required = ("database_url", "redis_url", "secret_key")
-    faults += [f"{name.upper()}: missing (`make run` starts everything)" for name in required if not getattr(settings, name)]
+    faults += [
+        f"{name.upper()}: missing (`make run` starts everything)"
+        for name in required
+        if not getattr(settings, name)
+    ]
     issuer = urlsplit(settings.issuer)
     if issuer.scheme == "http" and issuer.hostname not in ("127.0.0.1", "localhost", "::1"):
         faults.append("OIDC_ISSUER: plain http is for loopback only")

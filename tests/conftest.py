@@ -34,7 +34,9 @@ def servers() -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
 
 
 @pytest.fixture(scope="session")
-def environment(servers: tuple[EmbeddedPostgres, EmbeddedValkey], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def environment(
+    servers: tuple[EmbeddedPostgres, EmbeddedValkey], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
     """What a process of the product needs in its environment to run on the test servers."""
     postgres, valkey = servers
     if not postgres.has_database("soulseer"):

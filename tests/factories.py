@@ -55,7 +55,9 @@ def fund(person_id: int, amount: str, now: datetime = START) -> None:
     )
 
 
-def reader(rate: str = "1.99", *, slug: str | None = None, online: bool = True, now: datetime = START) -> ReaderProfile:
+def reader(
+    rate: str = "1.99", *, slug: str | None = None, online: bool = True, now: datetime = START
+) -> ReaderProfile:
     """A verified, listed reader at ``rate`` dollars a minute for every modality."""
     made = person("reader", now=now)
     with transaction():

@@ -5,6 +5,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from soulseer.blueprints import (
     access,
+    api_sessions,
     auth,
     doors,
     health,
@@ -25,6 +26,7 @@ BLUEPRINTS = (
     auth.blueprint,
     openapi.blueprint,
     me.blueprint,
+    api_sessions.blueprint,
 )
 
 

@@ -70,12 +70,19 @@ def _row(entry: status.JobStatus, now: datetime) -> dict[str, Any]:
 @group.command("run")
 @click.argument("name")
 @click.option("--now", "now_text", metavar="ISO8601", help="Set the business clock (not in production).")
-@click.option("--assume-present", is_flag=True, help="Move covered_until of active sessions to it (not in production).")
+@click.option(
+    "--assume-present", is_flag=True, help="Move covered_until of active sessions to it (not in production)."
+)
 @click.option("--arg", "pairs", multiple=True, metavar="K=V", help="An argument of the job; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the counts.")
 def run_command(
-    name: str, now_text: str | None, assume_present: bool, pairs: tuple[str, ...], dry_run: bool, as_json: bool
+    name: str,
+    now_text: str | None,
+    assume_present: bool,
+    pairs: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Run one job in this process; its counts are JSON on the last line."""
     if (now_text or assume_present) and current_app.extensions["settings"].production:

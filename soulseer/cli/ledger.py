@@ -18,11 +18,15 @@ def check(as_json: bool) -> None:
     names = [name for name, _ in ledger_check.CHECKS] + ["movements_are_declared"]
     if as_json:
         click.echo(
-            json.dumps({"clean": not found, "checks": names, "mismatches": [vars(mismatch) for mismatch in found]})
+            json.dumps(
+                {"clean": not found, "checks": names, "mismatches": [vars(mismatch) for mismatch in found]}
+            )
         )
     else:
         for mismatch in found:
             click.echo(f"{mismatch.invariant}: {mismatch.subject}: {mismatch.detail}")
-        click.echo(f"{len(names)} checks, {len(found)} mismatches" if found else f"{len(names)} checks, clean")
+        click.echo(
+            f"{len(names)} checks, {len(found)} mismatches" if found else f"{len(names)} checks, clean"
+        )
     if found:
         raise SystemExit(3)

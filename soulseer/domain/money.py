@@ -50,3 +50,8 @@ def credit_for(rate_cents: int, kept_microseconds: int) -> int:
     """Fair credit in cents: half-even(rate × kept seconds / 60) (design §4, rule 7)."""
     exact = Decimal(rate_cents) * Decimal(kept_microseconds) / Decimal(60_000_000)
     return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+
+
+def earned_cents(minutes: int, rate: int, reader_rate: int, credit: int, share: Decimal) -> int:
+    """The reader's part of a session in cents: the minutes' parts less what a fair credit took back (design §4, 7)."""
+    return minutes * reader_rate - (share_of(rate, share) - share_of(rate - credit, share))

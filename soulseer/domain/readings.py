@@ -99,7 +99,9 @@ def next_state(state: State, action: Action) -> State:
     try:
         return MOVES[state, action]
     except KeyError:
-        raise IllegalMove(f"A reading that is {state} does not allow “{action}”.", state=state.value) from None
+        raise IllegalMove(
+            f"A reading that is {state} does not allow “{action}”.", state=state.value
+        ) from None
 
 
 def credit_is_due(*, ended_from_active: bool, ended_by: Role, cause: PauseCause | None) -> bool:

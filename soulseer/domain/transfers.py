@@ -45,13 +45,20 @@ def _transfer(sources: Iterable[A], destinations: Iterable[A], *, split: bool = 
 
 _FUNDS = (A.CLIENT_WALLET, A.CLIENT_PROMOTIONAL_CREDIT)
 _EARNED = (A.READER_EARNINGS_PENDING, A.PLATFORM_REVENUE)
-_TAKEN_BACK = (A.READER_EARNINGS_PENDING, A.READER_EARNINGS_AVAILABLE, A.READER_RECEIVABLE, A.PLATFORM_REVENUE)
+_TAKEN_BACK = (
+    A.READER_EARNINGS_PENDING,
+    A.READER_EARNINGS_AVAILABLE,
+    A.READER_RECEIVABLE,
+    A.PLATFORM_REVENUE,
+)
 
 TRANSFERS: dict[TransferKind, Transfer] = {
     TransferKind.TOP_UP: _transfer([A.STRIPE_CLEARING], [A.CLIENT_WALLET, A.CLIENT_RECEIVABLE]),
     TransferKind.READING_MINUTE: _transfer(_FUNDS, _EARNED, split=True),
     TransferKind.FAIR_CREDIT: _transfer(_TAKEN_BACK, _FUNDS, split=True),
-    TransferKind.PROMOTION: _transfer([A.PLATFORM_PROMOTIONS], [A.CLIENT_PROMOTIONAL_CREDIT, A.CLIENT_WALLET]),
+    TransferKind.PROMOTION: _transfer(
+        [A.PLATFORM_PROMOTIONS], [A.CLIENT_PROMOTIONAL_CREDIT, A.CLIENT_WALLET]
+    ),
     TransferKind.ADJUSTMENT: _transfer(A, A),
     TransferKind.BOOKING: _transfer(_FUNDS, _EARNED, split=True),
     TransferKind.BOOKING_REFUND: _transfer(_TAKEN_BACK, _FUNDS, split=True),

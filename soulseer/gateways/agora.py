@@ -15,7 +15,9 @@ _HEX32 = re.compile(r"[0-9a-fA-F]{32}")
 class AgoraGateway:
     """Builds tokens for one channel and one user. ``certificate`` is 32 hexadecimal digits and never leaves here."""
 
-    def __init__(self, app_id: str, certificate: str, *, version: str = "007", notification_secret: str = "") -> None:
+    def __init__(
+        self, app_id: str, certificate: str, *, version: str = "007", notification_secret: str = ""
+    ) -> None:
         self.app_id = app_id
         self.version = version
         self.notification_secret = notification_secret
@@ -41,7 +43,9 @@ class AgoraGateway:
     def rtm_token(self, user: str, seconds: int) -> str:
         """A token to log in to messaging as ``user`` for ``seconds`` from now. Raises VendorError."""
         if self.version == "006":
-            token = RtmTokenBuilder006.buildToken(self.app_id, self._certificate, user, 1, int(time.time()) + seconds)
+            token = RtmTokenBuilder006.buildToken(
+                self.app_id, self._certificate, user, 1, int(time.time()) + seconds
+            )
         else:
             token = RtmTokenBuilder2.build_token(self.app_id, self._certificate, user, seconds)
         return self._checked(token)
@@ -49,5 +53,7 @@ class AgoraGateway:
     def _checked(self, token: str) -> str:
         # The builders return '' silently unless id and certificate are 32 hexadecimal digits.
         if not token or not self.configured:
-            raise VendorError("Agora is not configured: AGORA_APP_ID and AGORA_SECURITY_CERTIFICATE are needed.")
+            raise VendorError(
+                "Agora is not configured: AGORA_APP_ID and AGORA_SECURITY_CERTIFICATE are needed."
+            )
         return token

@@ -70,7 +70,13 @@ class PresenceGateway:
         self._touch = self.redis.register_script(_TOUCH)
 
     def touch(
-        self, session_id: int, role: str | None, now: datetime, timeout: timedelta, *, even_after_gap: bool = False
+        self,
+        session_id: int,
+        role: str | None,
+        now: datetime,
+        timeout: timedelta,
+        *,
+        even_after_gap: bool = False,
     ) -> Signs:
         """Record that ``role`` of the session was there at ``now``; gives the signs as they were before.
 
@@ -98,7 +104,9 @@ class PresenceGateway:
         instant = _instant(score)
         return None if instant is None or instant == epoch else instant
 
-    def unseen_since(self, now: datetime, timeout: timedelta, live: Iterable[int]) -> tuple[set[int], datetime]:
+    def unseen_since(
+        self, now: datetime, timeout: timedelta, live: Iterable[int]
+    ) -> tuple[set[int], datetime]:
         """(sessions with a participant not seen within ``timeout`` of ``now`` or not known to be there, epoch).
 
         ``live`` (read only if this memory is new) are the ids of the active sessions, so that those of whom Redis

@@ -20,7 +20,13 @@ class QueueGateway:
         return Queue(name, connection=self.redis)
 
     def enqueue(
-        self, queue: str, job: str, *, job_id: str, arguments: Mapping[str, Any] | None = None, timeout: int = 600
+        self,
+        queue: str,
+        job: str,
+        *,
+        job_id: str,
+        arguments: Mapping[str, Any] | None = None,
+        timeout: int = 600,
     ) -> bool:
         """Put ``job`` on ``queue`` under ``job_id``; False if that id is queued or running already.
 

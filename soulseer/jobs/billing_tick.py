@@ -78,7 +78,9 @@ def _part(context: JobContext) -> tuple[int, int]:
 def active_ids() -> Iterator[int]:
     """Ids of all active sessions, streamed."""
     yield from db.session.scalars(
-        select(ReadingSession.id).where(ReadingSession.state == State.ACTIVE.value).execution_options(yield_per=10_000)
+        select(ReadingSession.id)
+        .where(ReadingSession.state == State.ACTIVE.value)
+        .execution_options(yield_per=10_000)
     )
 
 

@@ -18,7 +18,9 @@ def run(context: JobContext) -> dict[str, Any]:
     with transaction():
         result = db.session.execute(
             update(JobRun)
-            .where(JobRun.outcome == "running", JobRun.started_at < now - LOST_AFTER, JobRun.id != context.run_id)
+            .where(
+                JobRun.outcome == "running", JobRun.started_at < now - LOST_AFTER, JobRun.id != context.run_id
+            )
             .values(outcome="failed", finished_at=now, error="the worker ended before the run did")
         )
     return {"closed": result.rowcount}  # type: ignore[attr-defined]

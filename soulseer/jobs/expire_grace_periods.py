@@ -30,7 +30,8 @@ def run(context: JobContext) -> dict[str, Any]:
 def overdue(context: JobContext) -> list[int]:
     """Sessions whose ring or grace is over."""
     waiting = select(ReadingSession.id).where(
-        ReadingSession.state.in_([State.CREATED.value, State.WAITING.value]), ReadingSession.ring_until <= context.now
+        ReadingSession.state.in_([State.CREATED.value, State.WAITING.value]),
+        ReadingSession.ring_until <= context.now,
     )
     paused = select(ReadingSession.id).where(
         ReadingSession.state.in_([State.PAUSED.value, State.RECONNECTING.value]),

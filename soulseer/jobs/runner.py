@@ -85,7 +85,9 @@ def run(request: Request) -> dict[str, Any] | None:
         raise
     else:
         failed = int(counts.get("failed", 0) or 0)
-        outcome, error_text = ("failed", f"{failed} could not be done; the log tells which") if failed else ("succeeded", None)
+        outcome, error_text = (
+            ("failed", f"{failed} could not be done; the log tells which") if failed else ("succeeded", None)
+        )
         _finish(run_id, outcome, counts, error_text)
         log.info("job_done", outcome=outcome, seconds=round(time.monotonic() - started, 3), **_short(counts))
         if failed:

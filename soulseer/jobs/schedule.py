@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from soulseer.domain import policies
-from soulseer.jobs import billing_tick, close_lost_runs, expire_grace_periods, session_finalize
+from soulseer.jobs import billing_tick, close_lost_runs, expire_grace_periods, process_stripe_webhook, session_finalize
 from soulseer.jobs.context import Job
 
 QUEUES = ("billing", "sessions", "payments")
@@ -48,6 +48,13 @@ SCHEDULE: tuple[ScheduledJob, ...] = (
         session_finalize.run,
         "Checks ended sessions against the ledger and writes their receipts.",
         supports_dry_run=True,
+    ),
+    ScheduledJob(
+        "process_stripe_webhook",
+        lambda: 30,
+        "payments",
+        process_stripe_webhook.run,
+        "Acts on stored Stripe events and resumes top-ups that were interrupted.",
     ),
     ScheduledJob(
         "close_lost_runs",

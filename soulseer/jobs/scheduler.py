@@ -25,7 +25,11 @@ def enqueue_slot(job: ScheduledJob, leadership: Leadership) -> bool:
     slot = slot_at(job, datetime.now(UTC))
     try:
         return gateways.current().queue.enqueue(
-            job.queue, job.name, job_id=job_id(job, slot), arguments={"slot": slot_name(slot)}, timeout=job.timeout
+            job.queue,
+            job.name,
+            job_id=job_id(job, slot),
+            arguments={"slot": slot_name(slot)},
+            timeout=job.timeout,
         )
     except RedisError:
         # The next slot tries again; what was due is still due in PostgreSQL.

@@ -17,7 +17,9 @@ log = structlog.get_logger(__name__)
 def run(context: JobContext) -> dict[str, Any]:
     """Finalize the session named by the argument ``session``, or all that have ended."""
     wanted = whole_number(context, "session")
-    query = select(ReadingSession.id).where(ReadingSession.state == State.ENDED.value).order_by(ReadingSession.id)
+    query = (
+        select(ReadingSession.id).where(ReadingSession.state == State.ENDED.value).order_by(ReadingSession.id)
+    )
     if wanted is not None:
         query = query.where(ReadingSession.id == wanted)
     ids = list(db.session.scalars(query))

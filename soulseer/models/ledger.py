@@ -7,7 +7,17 @@ millions, is one balanced row of ``reading_minute`` whose three entries are a vi
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, SmallInteger, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from soulseer.db import Money, db
@@ -59,9 +69,21 @@ class LedgerTransaction(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint(one_of("kind", (k for k in TransferKind if k != "reading_minute")), name="kind"),
         # The keys of minutes live in reading_minute; nobody may use one twice by way of this table.
         CheckConstraint("idempotency_key !~ '^reading:[0-9]+:minute:'", name="not_a_minute"),
-        Index("ix_ledger_transaction_reading_session_id", "reading_session_id", postgresql_where=text("reading_session_id IS NOT NULL")),
-        Index("ix_ledger_transaction_reverses_id", "reverses_id", postgresql_where=text("reverses_id IS NOT NULL")),
-        Index("ix_ledger_transaction_stripe_reference", "stripe_reference", postgresql_where=text("stripe_reference IS NOT NULL")),
+        Index(
+            "ix_ledger_transaction_reading_session_id",
+            "reading_session_id",
+            postgresql_where=text("reading_session_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_ledger_transaction_reverses_id",
+            "reverses_id",
+            postgresql_where=text("reverses_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_ledger_transaction_stripe_reference",
+            "stripe_reference",
+            postgresql_where=text("stripe_reference IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -74,7 +96,9 @@ class LedgerTransaction(db.Model):  # type: ignore[name-defined, misc]
     memo: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(Instant)
 
-    entries: Mapped[list["LedgerEntry"]] = relationship(lazy="raise", order_by="LedgerEntry.id", viewonly=True)
+    entries: Mapped[list["LedgerEntry"]] = relationship(
+        lazy="raise", order_by="LedgerEntry.id", viewonly=True
+    )
 
 
 class LedgerEntry(db.Model):  # type: ignore[name-defined, misc]
@@ -127,8 +151,12 @@ class LedgerAlert(db.Model):  # type: ignore[name-defined, misc]
     __tablename__ = "ledger_alert"
     __table_args__ = (
         Index(
-            "uq_ledger_alert_open", "kind", "reading_session_id", unique=True,
-            postgresql_where=text("resolved_at IS NULL"), postgresql_nulls_not_distinct=True,
+            "uq_ledger_alert_open",
+            "kind",
+            "reading_session_id",
+            unique=True,
+            postgresql_where=text("resolved_at IS NULL"),
+            postgresql_nulls_not_distinct=True,
         ),
     )
 

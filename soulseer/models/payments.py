@@ -4,7 +4,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,8 +22,15 @@ from soulseer.models.types import Instant, one_of
 
 TOP_UP_STATES = ("created", "open", "paid", "failed", "expired")
 TOP_UP_MOVES = (
-    ("created", "open"), ("created", "failed"), ("created", "paid"), ("created", "expired"),
-    ("open", "paid"), ("open", "failed"), ("open", "expired"), ("failed", "paid"), ("expired", "paid"),
+    ("created", "open"),
+    ("created", "failed"),
+    ("created", "paid"),
+    ("created", "expired"),
+    ("open", "paid"),
+    ("open", "failed"),
+    ("open", "expired"),
+    ("failed", "paid"),
+    ("expired", "paid"),
 )
 WEBHOOK_STATUSES = ("received", "processed", "ignored", "quarantined", "failed")
 
@@ -60,7 +76,11 @@ class WebhookEvent(db.Model):  # type: ignore[name-defined, misc]
         UniqueConstraint("vendor", "event_id"),
         CheckConstraint(one_of("vendor", ("stripe", "agora")), name="vendor"),
         CheckConstraint(one_of("status", WEBHOOK_STATUSES), name="status"),
-        Index("ix_webhook_event_due", "next_attempt_at", postgresql_where=text("status IN ('received', 'failed')")),
+        Index(
+            "ix_webhook_event_due",
+            "next_attempt_at",
+            postgresql_where=text("status IN ('received', 'failed')"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

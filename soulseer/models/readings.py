@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from soulseer.db import Money, db
-from soulseer.domain.money import from_cents
+from soulseer.domain.money import earned_cents, from_cents
 from soulseer.domain.readings import LIVE, Action, EndReason, Modality, PauseCause, Role, State
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile
@@ -57,14 +57,23 @@ class ReadingSession(db.Model):  # type: ignore[name-defined, misc]
             name="paused",
         ),
         CheckConstraint(
-            "(state IN ('ended', 'finalized')) = (ended_at IS NOT NULL AND end_reason IS NOT NULL)", name="ended"
+            "(state IN ('ended', 'finalized')) = (ended_at IS NOT NULL AND end_reason IS NOT NULL)",
+            name="ended",
         ),
         CheckConstraint("(state = 'finalized') = (finalized_at IS NOT NULL)", name="finalized"),
         Index("ix_reading_session_client_id_id", "client_id", text("id DESC")),
         Index("ix_reading_session_reader_id_id", "reader_id", text("id DESC")),
         Index("ix_reading_session_active", "id", postgresql_where=text("state = 'active'")),
-        Index("ix_reading_session_waiting", "ring_until", postgresql_where=text("state IN ('created', 'waiting')")),
-        Index("ix_reading_session_grace", "grace_until", postgresql_where=text("state IN ('paused', 'reconnecting')")),
+        Index(
+            "ix_reading_session_waiting",
+            "ring_until",
+            postgresql_where=text("state IN ('created', 'waiting')"),
+        ),
+        Index(
+            "ix_reading_session_grace",
+            "grace_until",
+            postgresql_where=text("state IN ('paused', 'reconnecting')"),
+        ),
         Index("ix_reading_session_ended", "ended_at", postgresql_where=text("state = 'ended'")),
         {"postgresql_with": {"fillfactor": "50"}},
     )
@@ -115,6 +124,19 @@ class ReadingSession(db.Model):  # type: ignore[name-defined, misc]
     def cost(self) -> Decimal:
         """Dollars charged so far, less what was given back."""
         return from_cents(self.minutes_billed * self.rate_cents - self.credit_cents)
+
+    @property
+    def earned(self) -> Decimal:
+        """Dollars that the reader has earned so far, less the reader's part of what was given back."""
+        return from_cents(
+            earned_cents(
+                self.minutes_billed,
+                self.rate_cents,
+                self.reader_rate_cents,
+                self.credit_cents,
+                self.reader_share,
+            )
+        )
 
     @property
     def is_live(self) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from soulseer.db import db
 from soulseer.domain.accounts import AccountKind
-from soulseer.domain.money import from_cents, share_of
+from soulseer.domain.money import earned_cents, from_cents
 from soulseer.domain.readings import Role, State
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.people import Person
@@ -126,11 +126,6 @@ def balances(person_id: int) -> dict[AccountKind, Decimal]:
     )
     known = {AccountKind(row.kind): row.balance for row in rows}
     return {kind: known.get(kind, Decimal("0.00")) for kind in AccountKind}
-
-
-def earned_cents(minutes: int, rate: int, reader_rate: int, credit: int, share: Decimal) -> int:
-    """The reader's part of a session in cents: the minutes' parts less what a fair credit took back (design §4, 7)."""
-    return minutes * reader_rate - (share_of(rate, share) - share_of(rate - credit, share))
 
 
 def _sessions() -> Select[*tuple[Any, ...]]:

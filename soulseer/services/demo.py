@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import BigInteger, String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.elements import TextClause
+from sqlalchemy.types import TypeEngine
 
 from soulseer.db import db
 from soulseer.domain.accounts import CHART, AccountKind
@@ -48,7 +50,7 @@ class DemoAccount:
 def _sql(words: str, **arrays: type[String] | type[BigInteger]) -> TextClause:
     statement = text(words).bindparams(*(bindparam(name, type_=ARRAY(kind)) for name, kind in arrays.items()))
     # PostgreSQL cannot always tell a parameter's type from where it stands.
-    scalars = {"issuer": String(), "kind": String(), "now": Instant, "floor": BigInteger()}
+    scalars: dict[str, TypeEngine[Any]] = {"issuer": String(), "kind": String(), "now": Instant, "floor": BigInteger()}
     used = [bindparam(name, type_=kind) for name, kind in scalars.items() if f":{name}" in words]
     return statement.bindparams(*used)
 

@@ -52,7 +52,9 @@ def booked(session: ReadingSession) -> Booked:
         )
     ).all()
     credited = sum((amount for kind, amount in credit if kind == AccountKind.CLIENT_WALLET), Decimal("0.00"))
-    platform_back = sum((amount for kind, amount in credit if kind == AccountKind.PLATFORM_REVENUE), Decimal("0.00"))
+    platform_back = sum(
+        (amount for kind, amount in credit if kind == AccountKind.PLATFORM_REVENUE), Decimal("0.00")
+    )
     reader_back = -credited - platform_back
     return Booked(
         minutes,
@@ -84,7 +86,9 @@ def finalize(session_id: int, now: datetime) -> bool:
     found = booked(session)
     fault = disagreement(session, found)
     if fault:
-        ledger.raise_alert("session_disagrees", f"Reading {session.id}: {fault}.", now, reading_session_id=session.id)
+        ledger.raise_alert(
+            "session_disagrees", f"Reading {session.id}: {fault}.", now, reading_session_id=session.id
+        )
         return False
     session.state = after.value
     session.finalized_at = now
@@ -106,6 +110,10 @@ def finalize(session_id: int, now: datetime) -> bool:
     record(session, Action.FINALIZE, State.ENDED, now, now, role=Role.SYSTEM)
     total = str(found.charged - found.credited)
     audit.record(
-        "reading.finalized", "reading_session", session.id, now, details={"minutes": found.minutes, "total": total}
+        "reading.finalized",
+        "reading_session",
+        session.id,
+        now,
+        details={"minutes": found.minutes, "total": total},
     )
     return True

@@ -33,7 +33,9 @@ def open_accounts(owner_id: int, kinds: Sequence[AccountKind], now: datetime) ->
                 {
                     "owner_id": owner_id,
                     "kind": kind.value,
-                    "floor": None if CHART[kind].floor_cents is None else Decimal(CHART[kind].floor_cents or 0),
+                    "floor": None
+                    if CHART[kind].floor_cents is None
+                    else Decimal(CHART[kind].floor_cents or 0),
                     "balance": Decimal(0),
                     "currency": CURRENCY,
                     "hot": False,
@@ -67,7 +69,9 @@ def lock_account(kind: AccountKind, owner_id: int) -> LedgerAccount:
     account = db.session.scalar(
         select(LedgerAccount)
         .where(
-            LedgerAccount.owner_id == owner_id, LedgerAccount.kind == kind.value, LedgerAccount.currency == CURRENCY
+            LedgerAccount.owner_id == owner_id,
+            LedgerAccount.kind == kind.value,
+            LedgerAccount.currency == CURRENCY,
         )
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
@@ -81,7 +85,9 @@ def balance(kind: AccountKind, owner_id: int) -> Decimal:
     """The cached balance of a person's account in dollars; 0.00 where it was never opened."""
     found = db.session.scalar(
         select(LedgerAccount.balance).where(
-            LedgerAccount.owner_id == owner_id, LedgerAccount.kind == kind.value, LedgerAccount.currency == CURRENCY
+            LedgerAccount.owner_id == owner_id,
+            LedgerAccount.kind == kind.value,
+            LedgerAccount.currency == CURRENCY,
         )
     )
     return Decimal("0.00") if found is None else found
@@ -139,7 +145,12 @@ def post(
     db.session.execute(
         insert(LedgerEntry).values(
             [
-                {"transaction_id": transaction_id, "account_id": p.account_id, "amount": p.amount, "currency": CURRENCY}
+                {
+                    "transaction_id": transaction_id,
+                    "account_id": p.account_id,
+                    "amount": p.amount,
+                    "currency": CURRENCY,
+                }
                 for p in postings
             ]
         )

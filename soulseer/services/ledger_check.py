@@ -158,7 +158,12 @@ GUARDS = (
     *(f"{table}_append_only" for table in ("ledger_transaction", "ledger_entry", "reading_minute")),
     *(f"{table}_append_only" for table in ("reading_session_event", "reading_receipt", "audit_entry")),
     *(f"{table}_kept" for table in ("ledger_account", "ledger_shard", "reading_session", "top_up")),
-    *("ledger_entry_apply", "ledger_transaction_entries", "ledger_account_opens_empty", "ledger_account_frozen"),
+    *(
+        "ledger_entry_apply",
+        "ledger_transaction_entries",
+        "ledger_account_opens_empty",
+        "ledger_account_frozen",
+    ),
     *("reading_session_frozen", "reading_session_state_moves", "top_up_frozen", "top_up_state_moves"),
 )
 

@@ -39,9 +39,14 @@ class Offer:
     offered: bool
 
 
+def find_profile(person_id: int) -> ReaderProfile | None:
+    """The person's reader profile, if any."""
+    return db.session.get(ReaderProfile, person_id)
+
+
 def own_profile(person_id: int) -> ReaderProfile:
     """The person's reader profile. Raises Forbidden where there is none."""
-    found = db.session.get(ReaderProfile, person_id)
+    found = find_profile(person_id)
     if found is None:
         raise Forbidden("Only readers have a reader's page.")
     return found

@@ -18,7 +18,9 @@ LONGEST_NOTE = 4_000
 _NUMBERING = 7_001
 
 
-def send(session: ReadingSession, sender_id: int, client_key: str, body: str, now: datetime) -> ReadingMessage:
+def send(
+    session: ReadingSession, sender_id: int, client_key: str, body: str, now: datetime
+) -> ReadingMessage:
     """Store a message; the same ``client_key`` (a UUID the sender made) again is the same message.
 
     Numbers rise without holes in the order of commits, so that a reader who asks for what comes after a number

@@ -8,8 +8,7 @@ from decimal import Decimal
 from sqlalchemy import exists, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from soulseer import gateways
-from soulseer.db import after_commit, db
+from soulseer.db import db
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import (
@@ -42,7 +41,11 @@ from soulseer.services.settling import (
     settle,
 )
 
-ENDED_BY = {Role.CLIENT: EndReason.CLIENT_ENDED, Role.READER: EndReason.READER_ENDED, Role.STAFF: EndReason.STAFF_ENDED}
+ENDED_BY = {
+    Role.CLIENT: EndReason.CLIENT_ENDED,
+    Role.READER: EndReason.READER_ENDED,
+    Role.STAFF: EndReason.STAFF_ENDED,
+}
 
 
 @dataclass(frozen=True)
@@ -298,7 +301,14 @@ def end(session_id: int, caller: Caller, now: datetime, signs: Signs, *, reason:
     return session
 
 
-def observe(session_id: int, now: datetime, signs: Signs, caller: Caller | None = None, *, job_run_id: int | None = None) -> ReadingSession:
+def observe(
+    session_id: int,
+    now: datetime,
+    signs: Signs,
+    caller: Caller | None = None,
+    *,
+    job_run_id: int | None = None,
+) -> ReadingSession:
     """Settle only: what a heartbeat that finds something due, or a sweep, does."""
     session = lock(session_id)
     at = instant_for(session, now)
@@ -321,7 +331,9 @@ def meter(session: ReadingSession, caller: Caller, now: datetime, signs: Signs |
     """The meter for ``caller``: amounts in dollars, instants UTC."""
     balance = None
     if caller.role is Role.CLIENT:
-        cents = db.session.scalar(select(LedgerAccount.balance).where(LedgerAccount.id == session.client_account_id))
+        cents = db.session.scalar(
+            select(LedgerAccount.balance).where(LedgerAccount.id == session.client_account_id)
+        )
         balance = cents if cents is not None else from_cents(0)
     at = instant_for(session, now)
     there = signs is not None and _other_is_there(session, caller.role, at, signs)

@@ -69,7 +69,9 @@ def is_due(session: ReadingSession, at: datetime, signs: Signs, caller: Role | N
     if session.state == State.ACTIVE:
         verdict = verdict_on(session, at, signs, caller=caller)
         assert session.paid_until is not None
-        charges = policies.current().reading.charge_on_heartbeat and session.paid_until < verdict.covered_until
+        charges = (
+            policies.current().reading.charge_on_heartbeat and session.paid_until < verdict.covered_until
+        )
         return charges or bool(verdict.silent)
     return session.grace_until is not None and session.is_live and at >= session.grace_until
 
@@ -101,7 +103,12 @@ def settle(
 
 
 def charge_until(
-    session: ReadingSession, cover: datetime, due_before: datetime, now: datetime, *, job_run_id: int | None = None
+    session: ReadingSession,
+    cover: datetime,
+    due_before: datetime,
+    now: datetime,
+    *,
+    job_run_id: int | None = None,
 ) -> None:
     """Charge minute after minute while one is due before ``due_before`` and the wallet can pay."""
     assert session.paid_until is not None
@@ -146,7 +153,8 @@ def pause(
 
 def _close_stretch(session: ReadingSession, effective: datetime) -> None:
     """Book the active stretch that ends at ``effective`` and keep what is paid beyond it."""
-    assert session.active_since is not None and session.paid_until is not None
+    assert session.active_since is not None
+    assert session.paid_until is not None
     session.active_microseconds += max(0, (effective - session.active_since) // MICROSECOND)
     session.kept_microseconds = max(0, (session.paid_until - effective) // MICROSECOND)
     session.active_since = None
@@ -175,7 +183,17 @@ def finish(
     cause = PauseCause(session.pause_cause) if session.pause_cause else None
     if session.activated_at and credit_is_due(ended_from_active=was_active, ended_by=role, cause=cause):
         give_credit(session, recorded)
-    record(session, action, before, effective, recorded, role=role, actor_id=actor_id, cause=reason, details=details)
+    record(
+        session,
+        action,
+        before,
+        effective,
+        recorded,
+        role=role,
+        actor_id=actor_id,
+        cause=reason,
+        details=details,
+    )
     db.session.execute(delete(LiveParticipant).where(LiveParticipant.reading_session_id == session.id))
     session_id = session.id
     after_commit(lambda: _after_end(session_id))
@@ -205,14 +223,22 @@ def give_credit(session: ReadingSession, now: datetime) -> None:
         revenue = ledger.account_id(AccountKind.PLATFORM_REVENUE)
         postings.append(ledger.Posting(revenue, -from_cents(cents - reader_cents)))
     ledger.post(
-        TransferKind.FAIR_CREDIT, f"reading:{session.id}:fair_credit", postings, now, reading_session_id=session.id
+        TransferKind.FAIR_CREDIT,
+        f"reading:{session.id}:fair_credit",
+        postings,
+        now,
+        reading_session_id=session.id,
     )
     session.credit_cents = cents
 
 
 def taken_back(reader_id: int, amount: Decimal, now: datetime) -> list[ledger.Posting]:
     """Postings that take ``amount`` dollars from a reader: pending first, then available, then owed."""
-    kinds = (AccountKind.READER_EARNINGS_PENDING, AccountKind.READER_EARNINGS_AVAILABLE, AccountKind.READER_RECEIVABLE)
+    kinds = (
+        AccountKind.READER_EARNINGS_PENDING,
+        AccountKind.READER_EARNINGS_AVAILABLE,
+        AccountKind.READER_RECEIVABLE,
+    )
     postings = []
     for kind in kinds:
         if amount <= 0:

@@ -125,7 +125,9 @@ def test_below_the_floor_says_what_is_missing_and_writes_nothing(app: Flask) -> 
         ),
     ],
 )
-def test_the_database_refuses(app: Flask, environment: dict[str, str], statement: str, constraint: str) -> None:
+def test_the_database_refuses(
+    app: Flask, environment: dict[str, str], statement: str, constraint: str
+) -> None:
     person = factories.person()
     top_up(person.id, "20.00", "k1")
     with psycopg.connect(environment["DATABASE_URL"]) as connection:

@@ -45,7 +45,11 @@ def test_nobody_answers() -> None:
     room.do("join", "client", 5)
     with pytest.raises(errors.RingOver):
         room.do("join", "reader", 120)
-    assert (room.session.state, room.session.end_reason, room.wallet) == ("ended", "no_answer", Decimal("50.00"))
+    assert (room.session.state, room.session.end_reason, room.wallet) == (
+        "ended",
+        "no_answer",
+        Decimal("50.00"),
+    )
     with pytest.raises(errors.RingOver):
         room.do("join", "client", 121)
 
@@ -142,7 +146,11 @@ def test_a_gap_is_a_drop_even_when_its_maker_notices_first() -> None:
     room.beats(10, 40)
     room.beats(50, 70, "reader")
     meter = room.beat("client", 71)
-    assert (meter.session.state, meter.session.pause_cause, meter.session.paused_at) == ("paused", "client_dropped", at(40))
+    assert (meter.session.state, meter.session.pause_cause, meter.session.paused_at) == (
+        "paused",
+        "client_dropped",
+        at(40),
+    )
 
 
 def test_thirty_seconds_of_silence_are_not_a_drop() -> None:
@@ -167,7 +175,9 @@ def test_a_late_tick_with_one_gone_charges_to_the_last_sign() -> None:
     room.beats(10, 130)
     room.beats(140, 600, "reader", every=29)
     session = room.session
-    assert (session.state, session.paused_at) == ("ended", at(130)), "the drop, then its grace, had run out by 600"
+    assert (session.state, session.paused_at) == ("ended", at(130)), (
+        "the drop, then its grace, had run out by 600"
+    )
     assert session.minutes_billed == 3
 
 

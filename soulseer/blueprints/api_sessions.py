@@ -1,0 +1,317 @@
+"""/api/sessions/: request a reading, move through it, read its meter, talk in it (contract, HTTP)."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from flask import Blueprint, Response
+from pydantic import Field
+
+from soulseer.blueprints import limits, room_calls
+from soulseer.blueprints.api_support import api_route, once
+from soulseer.blueprints.api_types import ApiModel, Instant, Money, Page, PageQuery, page_of
+from soulseer.db import transaction
+from soulseer.domain import clock, errors
+from soulseer.domain.money import CURRENCY
+from soulseer.domain.readings import Role
+from soulseer.models.readings import ReadingMessage
+from soulseer.services import dashboards, reading_texts, reading_tokens, readings
+from soulseer.services.people import SignedIn
+from soulseer.services.readings import Meter
+
+blueprint = Blueprint("api_sessions", __name__, url_prefix="/api/sessions")
+
+MOVE_ERRORS = (errors.NotFound, errors.NotParticipant, errors.IllegalMove, errors.RingOver, errors.GraceOver)
+
+
+class SessionRequest(ApiModel):
+    reader: str = Field(max_length=63, description="The reader's slug")
+    modality: str = Field(max_length=10, description="text, voice or video")
+
+
+class MeterAnswer(ApiModel):
+    """`balance` and `affordable_minutes` are the client's only, `earned` the reader's. Instants are UTC."""
+
+    id: int
+    role: str
+    modality: str
+    state: str
+    rate: Money
+    currency: str
+    minutes_billed: int
+    cost: Money
+    earned: Money | None
+    balance: Money | None
+    affordable_minutes: int | None
+    now: Instant
+    created_at: Instant
+    ring_until: Instant
+    activated_at: Instant | None
+    active_since: Instant | None
+    active_seconds: float
+    kept_seconds: float
+    paid_until: Instant | None
+    covered_until: Instant | None
+    grace_until: Instant | None
+    pause_cause: str | None
+    end_reason: str | None
+    ended_at: Instant | None
+    reconnects: int
+    other_seen: bool
+
+
+def meter_answer(meter: Meter) -> MeterAnswer:
+    """The meter as JSON holds it."""
+    session = meter.session
+    return MeterAnswer(
+        id=session.id,
+        role=meter.role.value,
+        modality=session.modality,
+        state=str(session.state),
+        rate=session.rate,
+        currency=session.currency,
+        minutes_billed=session.minutes_billed,
+        cost=session.cost,
+        earned=session.earned if meter.role is Role.READER else None,
+        balance=meter.balance,
+        affordable_minutes=None if meter.balance is None else int(meter.balance // session.rate),
+        now=meter.now,
+        created_at=session.created_at,
+        ring_until=session.ring_until,
+        activated_at=session.activated_at,
+        active_since=session.active_since,
+        active_seconds=session.active_microseconds / 1_000_000,
+        kept_seconds=session.kept_microseconds / 1_000_000,
+        paid_until=session.paid_until,
+        covered_until=session.covered_until,
+        grace_until=session.grace_until if session.state in ("paused", "reconnecting") else None,
+        pause_cause=session.pause_cause and str(session.pause_cause),
+        end_reason=session.end_reason and str(session.end_reason),
+        ended_at=session.ended_at,
+        reconnects=session.reconnects,
+        other_seen=meter.other_seen,
+    )
+
+
+class TokenAnswer(MeterAnswer):
+    app_id: str
+    channel: str
+    uid: int
+    token: str
+    rtm_token: str
+    expires_at: Instant
+
+
+class MessageRequest(ApiModel):
+    client_key: str = Field(
+        max_length=64, description="A UUID that the sender makes; sent again, it is one message"
+    )
+    body: str = Field(max_length=20_000)
+
+
+class MessageAnswer(ApiModel):
+    number: int
+    mine: bool
+    body: str
+    client_key: str
+    created_at: Instant
+
+
+class MessagesQuery(ApiModel):
+    after: int = Field(0, ge=0, le=2**31 - 1)
+    limit: Annotated[int, Field(ge=1, le=100)] = 100
+
+
+class MessagesAnswer(ApiModel):
+    """`items` oldest first; ask again with `after` = the last `number`. `meter` saves a second call."""
+
+    items: list[MessageAnswer]
+    meter: MeterAnswer
+
+
+class NoteRequest(ApiModel):
+    note: str = Field(max_length=20_000)
+
+
+class SessionsQuery(PageQuery):
+    role: Literal["client", "reader"] = "client"
+
+
+class SessionItem(ApiModel):
+    """`amount` is what the client paid, or what the reader earned."""
+
+    id: int
+    role: str
+    other: str
+    modality: str
+    state: str
+    rate: Money
+    currency: str
+    minutes_billed: int
+    amount: Money
+    created_at: Instant
+
+
+@blueprint.get("/")
+@api_route("One's reading sessions, newest first", query=SessionsQuery, answer=Page[SessionItem])
+def list_sessions(person: SignedIn, query: SessionsQuery) -> Page[SessionItem]:
+    """As the client, or with `role=reader` as the reader."""
+    rows, _ = dashboards.sessions(person.id, Role(query.role), query.after(), query.limit + 1)
+
+    def item(line: dashboards.SessionLine) -> SessionItem:
+        return SessionItem(
+            id=line.id,
+            role=line.role.value,
+            other=line.other_name,
+            modality=line.modality,
+            state=line.state,
+            rate=line.rate,
+            currency=CURRENCY,
+            minutes_billed=line.minutes,
+            amount=line.amount,
+            created_at=line.created_at,
+        )
+
+    return page_of(rows, query, identifier=lambda line: line.id, item=item)
+
+
+@blueprint.post("/")
+@api_route(
+    "Request a reading: the reader is rung",
+    body=SessionRequest,
+    answer=MeterAnswer,
+    status=201,
+    errors=(errors.InsufficientFunds, errors.AlreadyLive, errors.ReaderUnavailable, errors.InvalidInput),
+    limit=limits.MONEY,
+    idempotent=True,
+)
+def request_session(person: SignedIn, body: SessionRequest) -> Response:
+    """Nothing is charged until both have joined. 402 tells what is missing."""
+
+    def deed(now: datetime) -> tuple[MeterAnswer, int]:
+        session = readings.request(person.id, body.reader, body.modality, now)
+        caller = readings.Caller(Role.CLIENT, person.id)
+        return meter_answer(readings.meter(session, caller, now, None)), 201
+
+    return once(person, deed)
+
+
+@blueprint.get("/<int:session_id>/")
+@api_route(
+    "The meter", answer=MeterAnswer, errors=(errors.NotFound, errors.NotParticipant), limit=limits.POLL
+)
+def show(person: SignedIn, session_id: int) -> MeterAnswer:
+    """A sign of life, too. Anything that is due by now is settled first."""
+    return meter_answer(room_calls.look(session_id, person.id, clock.now()))
+
+
+@blueprint.post("/<int:session_id>/heartbeat/")
+@api_route("Say that one is there, every 10 s", answer=MeterAnswer, errors=MOVE_ERRORS[:2], limit=limits.POLL)
+def heartbeat(person: SignedIn, session_id: int) -> MeterAnswer:
+    """Writes to the database only if a minute, a drop or a time-out is due."""
+    return meter_answer(room_calls.look(session_id, person.id, clock.now()))
+
+
+def _move(action: room_calls.Move, person: SignedIn, session_id: int) -> MeterAnswer:
+    return meter_answer(room_calls.move(action, session_id, person.id, clock.now()))
+
+
+@blueprint.post("/<int:session_id>/join/")
+@api_route("Come into the room", answer=MeterAnswer, errors=(*MOVE_ERRORS, errors.InsufficientFunds))
+def join(person: SignedIn, session_id: int) -> MeterAnswer:
+    """The second one in starts the first paid minute; after a reconnect, both seen brings the reading back."""
+    return _move(readings.join, person, session_id)
+
+
+@blueprint.post("/<int:session_id>/leave/")
+@api_route("Step out; the unused paid time is kept", answer=MeterAnswer, errors=MOVE_ERRORS)
+def leave(person: SignedIn, session_id: int) -> MeterAnswer:
+    """The reading pauses and the grace begins."""
+    return _move(readings.leave, person, session_id)
+
+
+@blueprint.post("/<int:session_id>/reconnect/")
+@api_route(
+    "Begin to come back",
+    answer=MeterAnswer,
+    errors=(*MOVE_ERRORS, errors.TooManyReconnects, errors.InsufficientFunds),
+)
+def reconnect(person: SignedIn, session_id: int) -> MeterAnswer:
+    """Before the grace is over; then join."""
+    return _move(readings.reconnect, person, session_id)
+
+
+@blueprint.post("/<int:session_id>/end/")
+@api_route("End for good", answer=MeterAnswer, errors=MOVE_ERRORS)
+def end(person: SignedIn, session_id: int) -> MeterAnswer:
+    """By either participant, from any live state."""
+    return _move(readings.end, person, session_id)
+
+
+@blueprint.post("/<int:session_id>/rtc-token/")
+@api_route(
+    "Tokens for voice, video and messages",
+    answer=TokenAnswer,
+    errors=(*MOVE_ERRORS, reading_tokens.Paused, errors.InsufficientFunds),
+)
+def rtc_token(person: SignedIn, session_id: int) -> TokenAnswer:
+    """For one channel and one uid, no longer than the client's money lasts."""
+    now = clock.now()
+    meter = room_calls.move(reading_tokens.settle_for_token, session_id, person.id, now)
+    caller = readings.caller_of(meter.session, person.id)
+    tokens = reading_tokens.issue(meter.session, caller, now)
+    return TokenAnswer(**dict(meter_answer(meter)), **vars(tokens))
+
+
+@blueprint.get("/<int:session_id>/messages/")
+@api_route(
+    "Messages after a number, with the meter",
+    query=MessagesQuery,
+    answer=MessagesAnswer,
+    errors=MOVE_ERRORS[:2],
+    limit=limits.POLL,
+)
+def list_messages(person: SignedIn, session_id: int, query: MessagesQuery) -> MessagesAnswer:
+    """Oldest first; ask again with the last number."""
+    meter = room_calls.look(session_id, person.id, clock.now())
+    rows = reading_texts.after(session_id, query.after, query.limit)
+    return MessagesAnswer(items=[_message(row, person.id) for row in rows], meter=meter_answer(meter))
+
+
+@blueprint.post("/<int:session_id>/messages/")
+@api_route(
+    "Send a message",
+    body=MessageRequest,
+    answer=MessageAnswer,
+    status=201,
+    errors=(*MOVE_ERRORS, errors.InvalidInput),
+    limit=limits.POLL,
+)
+def send_message(person: SignedIn, session_id: int, body: MessageRequest) -> MessageAnswer:
+    """While the reading is active only. The same `client_key` again is the same message."""
+    now = clock.now()
+    room_calls.look(session_id, person.id, now)
+    with transaction():
+        message = reading_texts.send(readings.find(session_id), person.id, body.client_key, body.body, now)
+        return _message(message, person.id)
+
+
+def _message(row: ReadingMessage, person_id: int) -> MessageAnswer:
+    return MessageAnswer(
+        number=row.number,
+        mine=row.sender_id == person_id,
+        body=row.body,
+        client_key=str(row.client_key),
+        created_at=row.created_at,
+    )
+
+
+@blueprint.put("/<int:session_id>/note/")
+@api_route(
+    "Keep a private note on the session", body=NoteRequest, errors=(errors.NotFound, errors.NotParticipant)
+)
+def put_note(person: SignedIn, session_id: int, body: NoteRequest) -> dict[str, Any]:
+    """Seen by its author only; may be changed at any time."""
+    with transaction():
+        readings.caller_of(readings.find(session_id), person.id)
+        reading_texts.write_note(session_id, person.id, body.note, clock.now())
+    return {"note": body.note}
