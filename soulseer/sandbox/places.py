@@ -1,6 +1,5 @@
 """Where embedded servers may live: ports, the account they run as, folders and programs which that account can read."""
 
-import hashlib
 import importlib.util
 import os
 import random
@@ -122,16 +121,14 @@ def installed_package(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def readable_program(program: Path, packages: list[Path], account: Account | None) -> Path:
+def readable_program(program: Path, packages: list[Path], version: str, account: Account | None) -> Path:
     """``program``, or its copy where ``account`` can execute it.
 
     ``packages`` are the folders beside each other that it needs, its own first; a copy is made once for a version
-    and kept under the common folder.
+    and kept under the common folder for all that run here.
     """
     if account is None or may_pass(program.parent, account):
         return program
-    status = program.stat()
-    version = hashlib.sha256(f"{program}{status.st_size}{status.st_mtime_ns}".encode()).hexdigest()[:16]
     copy = common_folder() / f"soulseer-{packages[0].name}-{version}"
     inside = copy / program.relative_to(packages[0].parent)
     if not copy.exists():

@@ -1,5 +1,6 @@
 """Helpers: a clean environment, and launchers of our own to be stopped and killed."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -69,6 +70,16 @@ def marked(tmp_path: Path) -> list[psutil.Process]:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
+    return found
+
+
+def running(tmp_path: Path, words: str) -> list[psutil.Process]:
+    """Those of ``marked`` with ``words`` in their command line."""
+    found = []
+    for process in marked(tmp_path):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie by now, or gone
+            if words in " ".join(process.cmdline()):
+                found.append(process)
     return found
 
 

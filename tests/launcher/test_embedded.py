@@ -181,13 +181,13 @@ def test_a_program_below_a_closed_folder_is_copied_once(
     (tmp_path / "closed").chmod(0o700)
     (package / "bin" / "program").write_text("#!/bin/sh\n")
     monkeypatch.setattr(places, "common_folder", lambda: common)
-    first = places.readable_program(package / "bin" / "program", [package], places.NOBODY)
+    first = places.readable_program(package / "bin" / "program", [package], "1.0", places.NOBODY)
     assert first.read_text() == "#!/bin/sh\n"
-    assert places.readable_program(package / "bin" / "program", [package], places.NOBODY) == first
+    assert places.readable_program(package / "bin" / "program", [package], "1.0", places.NOBODY) == first
     assert len(list(common.iterdir())) == 1
     first.parents[2].joinpath("package").parent.chmod(0o777)
     with pytest.raises(SandboxError, match="is not ours"):
-        places.readable_program(package / "bin" / "program", [package], places.NOBODY)
+        places.readable_program(package / "bin" / "program", [package], "1.0", places.NOBODY)
 
 
 ORDINARY = """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.launcher.conftest import marked, wait_for
+from tests.launcher.conftest import marked, running, wait_for
 
 Launch = Callable[[str], subprocess.Popen[str]]
 
@@ -101,14 +101,7 @@ def test_a_killed_part_comes_back_and_what_it_had_started_is_gone(launch: Launch
     )
     process = launch(script(("parent", parent)))
     child = int(re.findall(r"child (\d+)", read_until(process, "child ", "\n"))[0])
-    (leader,) = [
-        p
-        for p in marked(tmp_path)
-        if p.pid != process.pid
-        and p.pid != child
-        and p.ppid() == process.pid
-        and "subprocess" in " ".join(p.cmdline())
-    ]
+    (leader,) = [p for p in running(tmp_path, "import subprocess") if p.ppid() == process.pid]
     leader.kill()
     text = read_until(process, "signal SIGKILL", "started again", "child ")
     assert str(child) not in re.findall(r"child (\d+)", text)
@@ -152,7 +145,7 @@ def test_nothing_remains_after_the_launcher_is_killed(launch: Launch, tmp_path: 
 def test_parts_end_even_if_launcher_and_guard_are_killed_together(launch: Launch, tmp_path: Path) -> None:
     process = launch(script(("polite", SAYS_STOPPED), ("sleeper", SLEEPER)))
     read_until(process, "ready", "launched")
-    (guard,) = [p for p in marked(tmp_path) if "guard.py" in " ".join(p.cmdline())]
+    (guard,) = running(tmp_path, "guard.py")
     guard.suspend()
     process.kill()
     guard.kill()
@@ -161,7 +154,7 @@ def test_parts_end_even_if_launcher_and_guard_are_killed_together(launch: Launch
 
 def test_a_killed_guard_is_replaced(launch: Launch, tmp_path: Path) -> None:
     def guards() -> list[int]:
-        return [p.pid for p in marked(tmp_path) if "guard.py" in " ".join(p.cmdline())]
+        return [process.pid for process in running(tmp_path, "guard.py")]
 
     process = launch(script(("stubborn", STUBBORN)))
     read_until(process, "ready", "launched")
@@ -185,6 +178,7 @@ def test_leftovers_are_ended_only_if_they_are_provably_ours(tmp_path: Path) -> N
     from soulseer.sandbox import processes
 
     ours = processes.start([sys.executable, "-c", SLEEPER], record=tmp_path / "ours.process")
+    time.sleep(0.05)  # the kernel tells processes apart by start times of 10 ms
     stranger = subprocess.Popen([sys.executable, "-c", SLEEPER])
     try:
         record = (tmp_path / "ours.process").read_text()
