@@ -6,6 +6,7 @@ from flask_wtf.csrf import CSRFProtect
 from soulseer.blueprints import (
     access,
     api_sessions,
+    api_wallet,
     auth,
     doors,
     health,
@@ -16,6 +17,8 @@ from soulseer.blueprints import (
     openapi,
     rendering,
     security,
+    stripe_webhook,
+    wallet,
 )
 from soulseer.domain import policies
 
@@ -27,6 +30,9 @@ BLUEPRINTS = (
     openapi.blueprint,
     me.blueprint,
     api_sessions.blueprint,
+    wallet.blueprint,
+    api_wallet.blueprint,
+    stripe_webhook.blueprint,
 )
 
 

@@ -10,7 +10,7 @@ from flask import Flask, Response, abort, g, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import IntegerConverter, ValidationError
 
-from soulseer.blueprints.access import is_api
+from soulseer.blueprints.access import VENDOR_ENDPOINTS, is_api
 from soulseer.domain.errors import InvalidInput
 from soulseer.services import metrics
 
@@ -123,6 +123,9 @@ def refuse_nul_bytes() -> None:
     """PostgreSQL's text cannot hold NUL. Raises InvalidInput that names the field; 404 for an address."""
     if "\0" in request.path:
         abort(404)
+    if request.endpoint in VENDOR_ENDPOINTS:
+        # Their bodies are read, limited and judged by their own views.
+        return
     for values in (request.args, request.form):
         for name, value in values.items(multi=True):
             if "\0" in name or "\0" in value:
