@@ -29,7 +29,7 @@ PLACES = {
 }
 
 
-class Person(UserMixin):
+class Person(UserMixin):  # type: ignore[misc]
     """Whom base.html greets."""
 
     def __init__(self, handle: str, *roles: str) -> None:
@@ -73,7 +73,7 @@ def create_gallery() -> Flask:
     """The app; undefined names in a template raise."""
     app = Flask("gallery", static_folder=str(ROOT / "soulseer" / "static"))
     own = FileSystemLoader([str(ROOT / "templates"), str(Path(__file__).with_name("templates"))])
-    app.jinja_loader = ChoiceLoader([own])  # type: ignore[assignment]
+    app.jinja_loader = ChoiceLoader([own])
     app.jinja_env.undefined = StrictUndefined
     app.config.update(SECRET_KEY="gallery" * 10, SEND_FILE_MAX_AGE_DEFAULT=0)
     CSRFProtect(app)
