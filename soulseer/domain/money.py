@@ -10,11 +10,15 @@ _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 
 
 def to_cents(amount: Decimal) -> int:
-    """Whole cents of an exact dollar amount. Raises ValueError if it has a fraction of a cent."""
-    cents = amount * 100
-    if cents != cents.to_integral_value():
+    """Whole cents of an exact dollar amount. Raises ValueError if it has a fraction of a cent or is no number."""
+    if not amount.is_finite():
+        raise ValueError(f"{amount} is not a number of dollars")
+    # Not amount * 100, which decimal rounds to 28 digits: a fraction behind them would pass.
+    numerator, denominator = amount.as_integer_ratio()
+    cents, rest = divmod(numerator * 100, denominator)
+    if rest:
         raise ValueError(f"{amount} has a fraction of a cent")
-    return int(cents)
+    return cents
 
 
 def from_cents(cents: int) -> Decimal:
