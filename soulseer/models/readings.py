@@ -89,8 +89,10 @@ class ReadingSession(db.Model):  # type: ignore[name-defined, misc]
     reader_joined_at: Mapped[datetime | None] = mapped_column(Instant)
     activated_at: Mapped[datetime | None] = mapped_column(Instant)
     active_since: Mapped[datetime | None] = mapped_column(Instant)
+    # These three change with every paid minute: side by side, the log of an update is short.
     paid_until: Mapped[datetime | None] = mapped_column(Instant)
     covered_until: Mapped[datetime | None] = mapped_column(Instant)
+    minutes_billed: Mapped[int] = mapped_column(Integer, default=0)
     paused_at: Mapped[datetime | None] = mapped_column(Instant)
     grace_until: Mapped[datetime | None] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -100,7 +102,6 @@ class ReadingSession(db.Model):  # type: ignore[name-defined, misc]
     # Cents a minute; the two parts that every minute's row is made of.
     rate_cents: Mapped[int] = mapped_column("rate", Integer)
     reader_rate_cents: Mapped[int] = mapped_column("reader_rate", Integer)
-    minutes_billed: Mapped[int] = mapped_column(Integer, default=0)
     credit_cents: Mapped[int] = mapped_column("credit", Integer, default=0)
     minimum_minutes: Mapped[int] = mapped_column(SmallInteger)
     reconnects: Mapped[int] = mapped_column(SmallInteger, default=0)
