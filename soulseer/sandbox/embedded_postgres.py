@@ -48,6 +48,7 @@ class EmbeddedPostgres:
         self._data: Path | None = None
         self._account = places.server_account()
         self._process: processes.Process | None = None
+        self._log_before = 0
 
     @property
     def port(self) -> int:
@@ -89,6 +90,7 @@ class EmbeddedPostgres:
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         with self.log.open("ab") as log:
+            self._log_before = log.tell()
             self._process = processes.start(
                 command,
                 stop_signal=signal.SIGINT,
@@ -105,7 +107,10 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + timeout
         while not self._says_ready():
             if self.process.poll() is not None:
-                raise SandboxError(f"PostgreSQL ended while starting: see {self.log}")
+                if not self._met_orphans() or time.monotonic() > deadline:
+                    raise SandboxError(f"PostgreSQL ended while starting: see {self.log}")
+                time.sleep(0.2)
+                self.spawn()
             if time.monotonic() > deadline:
                 self.stop()
                 raise SandboxError(f"PostgreSQL did not start within {timeout:.0f} s: see {self.log}")
@@ -228,6 +233,12 @@ class EmbeddedPostgres:
         file = self.data / "postmaster.pid"
         lines = file.read_text().splitlines() if file.exists() else []
         return len(lines) >= 8 and lines[0] == str(self.process.pid) and lines[7].strip() == "ready"
+
+    def _met_orphans(self) -> bool:
+        """Whether this start failed on what a killed server left behind, which ends by itself within moments."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_before)
+            return b"is still in use" in log.read()
 
     def _make_roles(self) -> None:
         with self._administer() as connection:

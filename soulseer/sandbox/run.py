@@ -38,6 +38,7 @@ class Sandbox:
         self.values = environment.compose(self.facts, self.outside, directory, self.port)
         owner = os.environ.pop("SOULSEER_OWNER", None)
         self.supervisor = Supervisor(self.logs, owner=int(owner) if owner else None)
+        self.servers: list[EmbeddedPostgres | EmbeddedValkey] = []
         self.records.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -52,15 +53,14 @@ class Sandbox:
         }
 
     def start_servers(self) -> None:
-        """Start PostgreSQL and Valkey side by side, unless others were given. Raises SandboxError."""
+        """Start PostgreSQL and Valkey, unless others were given. Raises SandboxError."""
         postgres = None if "DATABASE_URL" in self.outside else EmbeddedPostgres(self.directory / "postgres")
         valkey = None if "REDIS_URL" in self.outside else EmbeddedValkey(self.directory / "valkey")
         if postgres:
             with step("PostgreSQL") as current:
+                self.servers.append(postgres)
+                postgres.start()
                 self.adopt("postgres", postgres)
-                if valkey:
-                    self.adopt("valkey", valkey)
-                postgres.wait_ready()
                 current.label = f"PostgreSQL on port {postgres.port}"
                 if not postgres.has_database(environment.DATABASE):
                     postgres.create_database(environment.DATABASE)
@@ -68,20 +68,20 @@ class Sandbox:
             self.values.setdefault("REPORTING_DATABASE_URL", postgres.reporting_url(environment.DATABASE))
         if valkey:
             with step("Valkey (Redis)") as current:
-                if not postgres:
-                    self.adopt("valkey", valkey)
-                valkey.wait_ready()
+                self.servers.append(valkey)
+                valkey.start()
+                self.adopt("valkey", valkey)
                 current.label = f"Valkey (Redis) on port {valkey.port}"
             self.values["REDIS_URL"] = valkey.url()
         self.values.setdefault("REPORTING_DATABASE_URL", self.values["DATABASE_URL"])
 
     def adopt(self, name: str, server: EmbeddedPostgres | EmbeddedValkey) -> None:
-        """Start an embedded server (which writes a log of its own) and keep it running."""
+        """Keep an embedded server running; it writes a log of its own."""
 
         def start(_output: int) -> processes.Process:
             return server.spawn()
 
-        self.supervisor.adopt(Part(name, start, stop_timeout=15.0), server.spawn())
+        self.supervisor.adopt(Part(name, start, stop_timeout=15.0), server.process)
 
     def start_stand_ins(self) -> None:
         """Start the vendors' stand-ins at their kept ports. Raises StepFailed if another program has one."""
@@ -189,6 +189,8 @@ def run(repository: Path, directory: Path) -> int:
         supervisor.catch_signals()
         print("stopping", flush=True)
         supervisor.stop()
+        for server in sandbox.servers:
+            server.stop()
         lock.release()
     return 0
 

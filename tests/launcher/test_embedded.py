@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import signal
 import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,36 +50,39 @@ def test_postgres_keeps_data_port_and_passwords_over_a_restart(tmp_path: Path) -
         first.stop()
 
 
-def test_postgres_has_roles_with_passwords_and_sensible_settings(tmp_path: Path) -> None:
-    with EmbeddedPostgres(tmp_path, durable=True) as postgres:
-        postgres.create_database("soulseer")
-        assert one(postgres.url(), "SELECT current_user") == "soulseer"
-        assert one(postgres.url(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
-        assert (
-            one(postgres.superuser_url(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-            is True
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """A durable server, whose data are removed all the same."""
+    server = EmbeddedPostgres(tmp_path / "postgres", durable=True)
+    yield server.start()
+    server.remove()
+
+
+def test_postgres_has_roles_with_passwords_and_sensible_settings(postgres: EmbeddedPostgres) -> None:
+    postgres.create_database("soulseer")
+    assert one(postgres.url(), "SELECT current_user") == "soulseer"
+    assert one(postgres.url(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
+    assert one(postgres.superuser_url(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is True
+    assert one(postgres.reporting_url(), "SELECT current_user") == "soulseer_reporting"
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        one(postgres.reporting_url(), "CREATE TABLE x AS SELECT 1")
+    for setting, value in {
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "server_encoding": "UTF8",
+        "max_connections": "200",
+        "listen_addresses": "127.0.0.1",
+        "server_version_num": "18%",
+        "unix_socket_directories": "",
+        "password_encryption": "scram-sha-256",
+    }.items():
+        assert one(postgres.superuser_url(), f"SELECT current_setting('{setting}') LIKE '{value}'") is True, (
+            setting
         )
-        assert one(postgres.reporting_url(), "SELECT current_user") == "soulseer_reporting"
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-            one(postgres.reporting_url(), "CREATE TABLE x AS SELECT 1")
-        for setting, value in {
-            "fsync": "on",
-            "synchronous_commit": "on",
-            "server_encoding": "UTF8",
-            "max_connections": "200",
-            "listen_addresses": "127.0.0.1",
-            "server_version_num": "18%",
-            "unix_socket_directories": "",
-            "password_encryption": "scram-sha-256",
-        }.items():
-            assert (
-                one(postgres.superuser_url(), f"SELECT current_setting('{setting}') LIKE '{value}'") is True
-            ), setting
-        password = urlsplit(postgres.url()).password
-        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            psycopg.connect(postgres.url().replace(str(password), "wrong"))
-        assert stat.S_IMODE((tmp_path / "passwords.json").stat().st_mode) == 0o600
-    places.remove_data(tmp_path)
+    password = urlsplit(postgres.url()).password
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(postgres.url().replace(str(password), "wrong"))
+    assert stat.S_IMODE((postgres.directory / "passwords.json").stat().st_mode) == 0o600
 
 
 def test_a_taken_port_is_exchanged_for_another(tmp_path: Path) -> None:
@@ -106,16 +111,15 @@ def test_servers_left_by_a_crash_are_taken_over(tmp_path: Path) -> None:
         left.stop()
 
 
-def test_a_killed_server_recovers_with_its_data_on_the_same_port(tmp_path: Path) -> None:
-    with EmbeddedPostgres(tmp_path / "postgres", durable=True) as postgres:
-        postgres.create_database("soulseer")
-        one(postgres.url(), "CREATE TABLE kept AS SELECT 42 AS answer")
-        port = postgres.port
-        postgres.process.kill()
-        postgres.start()
-        assert postgres.port == port
-        assert one(postgres.url(), "SELECT answer FROM kept") == 42
-    places.remove_data(tmp_path / "postgres")
+def test_a_killed_server_recovers_with_its_data_on_the_same_port(postgres: EmbeddedPostgres) -> None:
+    postgres.create_database("soulseer")
+    one(postgres.url(), "CREATE TABLE kept AS SELECT 42 AS answer")
+    port = postgres.port
+    os.kill(postgres.process.pid, signal.SIGKILL)  # its backends live on for a moment
+    postgres.process.popen.wait()
+    postgres.start()
+    assert postgres.port == port
+    assert one(postgres.url(), "SELECT answer FROM kept") == 42
 
 
 def test_a_pid_file_whose_id_is_somebody_elses_does_not_stop_the_start(tmp_path: Path) -> None:
