@@ -10,10 +10,8 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import aliased
 
 from soulseer.db import db
-from soulseer.domain.accounts import AccountKind
 from soulseer.domain.money import earned_cents, from_cents
 from soulseer.domain.readings import Role, State
-from soulseer.models.ledger import LedgerAccount
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile, Review
 from soulseer.models.readings import LiveParticipant, ReadingSession
@@ -117,15 +115,6 @@ def sessions(
     rows = db.session.execute(query.order_by(ReadingSession.id.desc()).limit(limit + 1)).all()
     lines = [_line(row, role) for row in rows[:limit]]
     return lines, lines[-1].id if len(rows) > limit else None
-
-
-def balances(person_id: int) -> dict[AccountKind, Decimal]:
-    """The person's accounts and their balances in dollars, in one statement; 0.00 for what was never opened."""
-    rows = db.session.execute(
-        select(LedgerAccount.kind, LedgerAccount.balance).where(LedgerAccount.owner_id == person_id)
-    )
-    known = {AccountKind(row.kind): row.balance for row in rows}
-    return {kind: known.get(kind, Decimal("0.00")) for kind in AccountKind}
 
 
 def _sessions() -> Select[*tuple[Any, ...]]:

@@ -50,7 +50,12 @@ class DemoAccount:
 def _sql(words: str, **arrays: type[String] | type[BigInteger]) -> TextClause:
     statement = text(words).bindparams(*(bindparam(name, type_=ARRAY(kind)) for name, kind in arrays.items()))
     # PostgreSQL cannot always tell a parameter's type from where it stands.
-    scalars: dict[str, TypeEngine[Any]] = {"issuer": String(), "kind": String(), "now": Instant, "floor": BigInteger()}
+    scalars: dict[str, TypeEngine[Any]] = {
+        "issuer": String(),
+        "kind": String(),
+        "now": Instant,
+        "floor": BigInteger(),
+    }
     used = [bindparam(name, type_=kind) for name, kind in scalars.items() if f":{name}" in words]
     return statement.bindparams(*used)
 

@@ -1,0 +1,92 @@
+"""GET /readers/browse/ and /readers/{slug}/: finding a reader."""
+
+from decimal import Decimal
+from typing import Any
+
+from flask import Blueprint, current_app, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from soulseer.blueprints.reader_filters import read_filters
+from soulseer.domain import policies
+from soulseer.domain.accounts import AccountKind
+from soulseer.services import ledger, readers, reviews
+from soulseer.services.readers import Profile
+
+blueprint = Blueprint("readers", __name__, url_prefix="/readers")
+
+ROW_IDS_END = 2**63
+
+
+@blueprint.get("/browse/")
+def browse() -> ResponseReturnValue:
+    """The list with its filters; for HTMX the list alone. What cannot be read filters nothing and says so (422)."""
+    typed = read_filters(request.args)
+    page = readers.browse(typed.filters, request.args.get("cursor"))
+    places = {
+        "next_url": url_for("readers.browse", **typed.values, cursor=page.next) if page.next else None,
+        "first_url": url_for("readers.browse", **typed.values) if request.args.get("cursor") else None,
+    }
+    template = "readers/_list.html" if _wants_list() else "readers/browse.html"
+    body = render_template(
+        template,
+        readers=page.readers,
+        values=typed.values,
+        errors=typed.errors,
+        filtered=bool(typed.values),
+        **places,
+    )
+    response = make_response(body, 422 if typed.errors else 200)
+    response.vary.update(["HX-Request", "HX-History-Restore-Request"])
+    return response
+
+
+@blueprint.get("/<slug>/")
+def show(slug: str) -> ResponseReturnValue:
+    """One reader: rates, state, words and reviews, and the way into a reading."""
+    viewer_id: int | None = current_user.id if current_user.is_authenticated else None
+    reader = readers.profile(slug, viewer_id)
+    before = _row_id(request.args.get("before", ""))
+    lines, following = reviews.of_reader(reader.reader_id, before)
+    context = {
+        "reader": reader,
+        "reviews": lines,
+        "next_reviews": url_for("readers.show", slug=slug, before=following, _anchor="reviews")
+        if following
+        else None,
+        "first_reviews": url_for("readers.show", slug=slug, _anchor="reviews") if before else None,
+        "own": reader.reader_id == viewer_id,
+        "start_url": _start_url(),
+        **_means(reader, viewer_id),
+    }
+    return render_template("readers/show.html", **context)
+
+
+def _wants_list() -> bool:
+    return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
+
+
+def _row_id(text: str) -> int | None:
+    """A row's number out of an address; None for anything else."""
+    return (
+        int(text)
+        if text.isascii() and text.isdigit() and len(text) < 20 and int(text) < ROW_IDS_END
+        else None
+    )
+
+
+def _start_url() -> str | None:
+    # The room brings its own route; without it the page shows prices only.
+    return url_for("readings.start") if "readings.start" in current_app.view_functions else None
+
+
+def _means(reader: Profile, viewer_id: int | None) -> dict[str, Any]:
+    """What the viewer's wallet holds, and how many whole minutes it covers by modality."""
+    if viewer_id is None:
+        return {"balance": None, "covers": {}, "minimum_minutes": policies.current().reading.minimum_minutes}
+    balance: Decimal = ledger.balance(AccountKind.CLIENT_WALLET, viewer_id)
+    return {
+        "balance": balance,
+        "covers": {offer.modality: int(balance // offer.rate) for offer in reader.rates},
+        "minimum_minutes": policies.current().reading.minimum_minutes,
+    }
