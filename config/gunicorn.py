@@ -7,11 +7,13 @@ but the proxy can reach this port), else its X-Forwarded-Proto is not believed.
 """
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from config.logging import configure_logging
+from config.settings import SettingsError, load_settings
 
 production = os.environ.get("APP_ENV") == "production"
 
@@ -40,7 +42,12 @@ Path(metrics).mkdir(parents=True, exist_ok=True)
 
 
 def on_starting(server: Any) -> None:
-    """Send gunicorn's own log lines to standard output, in the app's form."""
+    """Send gunicorn's own log lines to standard output, in the app's form. Stops on settings that allow no start: here
+    once, or the workers would be started again and again."""
+    try:
+        load_settings()
+    except SettingsError as error:
+        sys.exit("\n".join(error.faults))
     configure_logging(os.environ.get("LOG_LEVEL") or "INFO", as_json=production)
     server.log.error_log.handlers.clear()
     server.log.error_log.propagate = True

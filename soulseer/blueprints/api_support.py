@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response, jsonify
 from pydantic import BaseModel
 
 from soulseer.blueprints import limits
@@ -83,7 +83,7 @@ def respond(value: Answer, status: int = 200) -> Response:
         return value
     if isinstance(value, tuple):
         value, status = value
-    response = current_app.json.response(plain(value))
+    response = jsonify(plain(value))
     response.status_code = status
     return response
 

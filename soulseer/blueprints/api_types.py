@@ -112,7 +112,7 @@ class ApiJson(DefaultJSONProvider):
     """Decimal dollars as strings, instants with a Z."""
 
     @staticmethod
-    def default(value: Any) -> Any:  # type: ignore[override]
+    def default(value: Any) -> Any:
         if isinstance(value, Decimal):
             return f"{value:.2f}"
         if isinstance(value, datetime):

@@ -1,5 +1,6 @@
 """GET /login, /callback, POST /logout: OpenID Connect code flow with PKCE; the login's row is the session."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -86,7 +87,7 @@ def finish_sign_in() -> str:
     return str(target)
 
 
-def again(target: str) -> dict[str, str]:
+def again(target: str) -> dict[str, Any]:
     """What the error page offers: to start once more."""
     return {"action_url": url_for("auth.login", next=target), "action_label": "Try again"}
 

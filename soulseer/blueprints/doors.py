@@ -9,6 +9,7 @@ from flask import (
     current_app,
     g,
     got_request_exception,
+    jsonify,
     redirect,
     render_template,
     request,
@@ -123,6 +124,7 @@ def broken(error: Exception) -> ResponseReturnValue:
 
 def answer(status: int, code: str, title: str, detail: str | None, **extra: Any) -> Response:
     """The error in the caller's form."""
+    action = {name: extra.pop(name) for name in ("action_url", "action_label") if name in extra}
     if wants_json():
         return problem(status, code, title, detail or title, **extra)
     if request.headers.get("HX-Request"):
@@ -130,7 +132,8 @@ def answer(status: int, code: str, title: str, detail: str | None, **extra: Any)
     # The page has its own words for plain HTTP errors.
     own_words = code in CODES.values()
     return Response(
-        page("errors/error.html", status=status, title=None if own_words else title, detail=detail), status
+        page("errors/error.html", status=status, title=None if own_words else title, detail=detail, **action),
+        status,
     )
 
 
@@ -143,7 +146,7 @@ def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> Re
         "detail": detail,
         "code": code,
     }
-    response = current_app.json.response({**extra, **members, "request_id": g.get("request_id")})
+    response = jsonify({**extra, **members, "request_id": g.get("request_id")})
     response.status_code = status
     response.mimetype = "application/problem+json"
     return response

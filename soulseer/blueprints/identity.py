@@ -1,7 +1,7 @@
 """Who is calling: a browser by the login in its signed cookie, a program by its bearer token."""
 
 import uuid
-from typing import Any
+from typing import NoReturn
 
 from flask import Flask, Request, g
 from flask_login import LoginManager
@@ -42,9 +42,12 @@ def init_identity(app: Flask) -> None:
     manager.user_loader(by_cookie)
     manager.request_loader(by_bearer_token)
 
-    @manager.unauthorized_handler
-    def not_signed_in() -> Any:
-        raise NotSignedIn()
+    manager.unauthorized_handler(not_signed_in)
+
+
+def not_signed_in() -> NoReturn:
+    """What flask_login.login_required does with a stranger."""
+    raise NotSignedIn()
 
 
 def by_cookie(login_id: str) -> SignedIn | None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import Flask, current_app, request
 from flask_limiter import Limiter
@@ -15,7 +15,7 @@ SIGN_IN, API, POLL, MONEY = "sign-in", "api", "poll", "money"
 # Requests a minute, for all routes of a class together. Polls are heartbeats and messages: one a second and more.
 LIMITS = {SIGN_IN: "20 per minute", API: "600 per minute", POLL: "240 per minute", MONEY: "30 per minute"}
 
-View = TypeVar("View", bound=Callable)
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 def limited(name: str) -> Callable[[View], View]:

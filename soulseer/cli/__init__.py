@@ -4,7 +4,7 @@ from importlib import import_module
 
 from flask import Flask
 
-GROUPS = ("demo", "jobs", "ledger")
+GROUPS = ("demo", "doctor", "jobs", "ledger", "users")
 
 
 def register(app: Flask) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import requests
 import structlog
@@ -12,6 +12,7 @@ from joserfc.jwk import RSAKey
 
 from soulseer.domain.errors import IssuerUnavailable
 
+Document = TypeVar("Document")
 log = structlog.get_logger(__name__)
 
 FRESH_SECONDS = 600.0
@@ -23,17 +24,17 @@ TIMEOUT_SECONDS = (3, 5)
 LARGEST_ANSWER_BYTES = 1_000_000
 
 
-class _Cached:
+class _Cached(Generic[Document]):
     """One document of the issuer's, with the rules of when to fetch it again. Times are monotonic seconds."""
 
-    def __init__(self, fetch: Callable[[], Any]) -> None:
+    def __init__(self, fetch: Callable[[], Document]) -> None:
         self._fetch = fetch
         self._guard = threading.Lock()
-        self.value: Any = None
+        self.value: Document | None = None
         self._fetched_at = float("-inf")
         self._failed_at = float("-inf")
 
-    def get(self, *, newer_than: float = float("-inf")) -> Any:
+    def get(self, *, newer_than: float = float("-inf")) -> Document:
         """The document, at most FRESH_SECONDS old, or stale while the issuer is away. Raises IssuerUnavailable."""
         with self._guard:
             now = time.monotonic()
@@ -63,8 +64,7 @@ class Issuer:
 
     def metadata(self) -> dict[str, Any]:
         """The discovery document. Raises IssuerUnavailable."""
-        document: dict[str, Any] = self._metadata.get()
-        return document
+        return self._metadata.get()
 
     def is_named(self, name: object) -> bool:
         """Whether a token's ``iss`` names this issuer; a trailing slash makes no other one."""
@@ -92,6 +92,10 @@ class Issuer:
         """The issuer's key where it publishes a single one, for tokens that name none."""
         keys = self._keys.get()
         return next(iter(keys.values())) if len(keys) == 1 else None
+
+    def count_keys(self) -> int:
+        """How many usable keys the issuer publishes. Raises IssuerUnavailable."""
+        return len(self._keys.get())
 
     def _fetch_metadata(self) -> dict[str, Any]:
         document = _get_json(f"{self.url.rstrip('/')}/.well-known/openid-configuration")

@@ -3,9 +3,9 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Row, Select, func, or_, select, update
+from sqlalchemy import Row, Select, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer.db import db
@@ -52,7 +52,7 @@ class SignedIn:
     @property
     def person(self) -> Person:
         """The row itself, read anew (two statements)."""
-        return cast(Person, db.session.get_one(Person, self.id))
+        return db.session.get_one(Person, self.id)
 
 
 def columns() -> Select[Any]:
@@ -187,14 +187,22 @@ def remove_role(
 ) -> bool:
     """Take the role away; False if it was not held. Accounts and what is in them stay. Raises InvalidInput."""
     _check_role(role)
-    held = db.session.get(PersonRole, (person_id, role))
-    if held is None:
+    taken = db.session.scalar(
+        delete(PersonRole)
+        .where(PersonRole.person_id == person_id, PersonRole.role == role)
+        .returning(PersonRole.role)
+    )
+    if taken is None:
         return False
-    db.session.delete(held)
     audit.record(
         "role_removed", "person", person_id, now, actor_id=actor_id, reason=reason, details={"role": role}
     )
     return True
+
+
+def roles_of(person_id: int) -> frozenset[str]:
+    """The roles that the person holds now."""
+    return frozenset(db.session.scalars(select(PersonRole.role).where(PersonRole.person_id == person_id)))
 
 
 def _check_role(role: str) -> None:
