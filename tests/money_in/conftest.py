@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import requests
 from flask import Flask
+from sqlalchemy.event import listen, remove
 
 from soulseer import gateways
-from soulseer.domain import clock, policies
+from soulseer.db import db
+from soulseer.domain import policies
 from soulseer.gateways.stripe import StripeGateway
-from soulseer.jobs import process_stripe_webhook
-from soulseer.jobs.context import JobContext
 from soulseer.sandbox.serving import StandInServer
 from soulseer.sandbox.stripe.app import create_app
 from soulseer.sandbox.stripe.settings import StripeSettings
@@ -79,7 +79,9 @@ def sandbox(app: Flask, product: StandInServer, tmp_path: Path) -> Iterator[Sand
     )
     holder["app"] = create_app(stand_in)
     gateways_before, policies_before = gateways.current(), policies.current()
-    stripe = StripeGateway(secret_key=SECRET_KEY, api_base=server.url, signing_secrets=(OLD_SECRET, NEW_SECRET))
+    stripe = StripeGateway(
+        secret_key=SECRET_KEY, api_base=server.url, signing_secrets=(OLD_SECRET, NEW_SECRET)
+    )
     gateways.configure(replace(gateways_before, stripe=stripe))
     policies.configure(replace(policies_before, app_base_url=product.url))
     try:
@@ -92,12 +94,7 @@ def sandbox(app: Flask, product: StandInServer, tmp_path: Path) -> Iterator[Sand
         policies.configure(policies_before)
 
 
-def work(**arguments: str) -> dict:
-    """One run of the job, as a worker does it."""
-    return process_stripe_webhook.run(JobContext(now=clock.now(), arguments=arguments))
-
-
-def in_threads(app: Flask, count: int, call) -> list:  # noqa: ANN001
+def in_threads(app: Flask, count: int, call) -> list:
     """Call ``call(number)`` in ``count`` threads at once, each in an app context; raises what any of them raised."""
     results: list = [None] * count
     errors: list[BaseException] = []
@@ -119,3 +116,16 @@ def in_threads(app: Flask, count: int, call) -> list:  # noqa: ANN001
     if errors:
         raise errors[0]
     return results
+
+
+@pytest.fixture
+def statements(app: Flask) -> Iterator[list[str]]:
+    """Every SQL statement sent from now on, but those that begin and end transactions."""
+    sent: list[str] = []
+
+    def note(_connection, _cursor, statement, *_rest) -> None:
+        sent.append(statement)
+
+    listen(db.engine, "before_cursor_execute", note)
+    yield sent
+    remove(db.engine, "before_cursor_execute", note)
