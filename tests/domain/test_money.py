@@ -84,7 +84,7 @@ def test_dollars_have_two_decimals(cents: int) -> None:
         "Infinity",
         "-Infinity",
         "1e-400",
-    ],  # fmt: skip
+    ],
 )
 def test_no_fraction_of_a_cent_passes_and_nothing_that_is_no_number(amount: str) -> None:
     with pytest.raises(ValueError, match=r"cent|number"):
