@@ -83,7 +83,7 @@ class PresenceGateway:
         After a gap longer than ``timeout`` nothing is recorded unless ``even_after_gap``: the drop comes first.
         With ``role`` None only reads.
         """
-        arguments = [
+        arguments: list[str | int] = [
             _microseconds(now),
             session_id,
             role or "",

@@ -49,16 +49,20 @@ def run(context: JobContext) -> dict[str, Any]:
     amount = billing.Charged().amount
     left: list[int] = []
     with transaction():
-        ranges = billing.boundaries(cover, BATCH)
-    for low, high in ranges[part - 1 :: parts]:
-        again = True
-        while again:
-            charged = _charge_batch(low, high, cover, context, skip, counts)
+        ranges = billing.ranges(cover, BATCH)
+    for batch in ranges[part - 1 :: parts]:
+        charged = _charge_batch(batch, cover, context, skip, counts)
+        all_paid = charged.sessions == batch.due
+        amount += charged.amount
+        counts["minutes"] += charged.sessions
+        while charged.still_due:
+            charged = _charge_batch(batch, cover, context, skip, counts)
             amount += charged.amount
             counts["minutes"] += charged.sessions
-            again = charged.still_due > 0
-        with transaction():
-            left += billing.left_due(low, high, cover, skip)
+            all_paid = False
+        if not all_paid:
+            with transaction():
+                left += billing.left_due(batch.low, batch.high, cover, skip)
     counts["sessions_left"] = len(left)
     counts |= settle_each([*left, *_still_active(skip)], context)
     counts["amount"] = str(amount)
@@ -98,7 +102,7 @@ def _still_active(ids: list[int]) -> list[int]:
 
 
 def _charge_batch(
-    low: int, high: int, cover: Any, context: JobContext, skip: list[int], counts: dict[str, Any]
+    batch: billing.Range, cover: Any, context: JobContext, skip: list[int], counts: dict[str, Any]
 ) -> billing.Charged:
     """One batch in one transaction. A session locked for long, a deadlock or a wallet emptied meanwhile rolls the
     batch back; it is tried again, and what still fails is left to be settled one by one."""
@@ -107,8 +111,8 @@ def _charge_batch(
             with transaction():
                 billing.prepare_batch(LOCK_TIMEOUT_MILLISECONDS * (attempt + 1))
                 charged = billing.charge(
-                    low,
-                    high,
+                    batch.low,
+                    batch.high,
                     cover=cover,
                     due_before=cover,
                     now=context.now,
@@ -120,7 +124,7 @@ def _charge_batch(
             if isinstance(error, OperationalError) and not _worth_another_try(error):
                 raise
             counts["retries"] += 1
-            log.info("billing_batch_retried", low=low, high=high, reason=type(error).__name__)
+            log.info("billing_batch_retried", low=batch.low, high=batch.high, reason=type(error).__name__)
         else:
             return charged
     return billing.Charged()

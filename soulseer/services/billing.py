@@ -63,7 +63,7 @@ WHERE shard = pg_backend_pid() % 16
 """)
 
 _BOUNDARIES = text("""
-SELECT id FROM (
+SELECT id, place FROM (
     SELECT id, row_number() OVER (ORDER BY id) AS place, count(*) OVER () AS total
     FROM reading_session WHERE state = 'active' AND paid_until < :due_before
 ) due WHERE place % :size = 0 OR place = total ORDER BY id
@@ -142,11 +142,22 @@ def prepare_batch(lock_timeout_milliseconds: int) -> None:
     )
 
 
-def boundaries(due_before: datetime, size: int) -> list[tuple[int, int]]:
-    """Ranges [low, high] of session ids with at most ``size`` due sessions each."""
-    highs = list(db.session.scalars(_BOUNDARIES, {"due_before": due_before, "size": size}))
-    lows = [0, *(high + 1 for high in highs)]
-    return list(zip(lows, highs, strict=False))
+@dataclass(frozen=True)
+class Range:
+    """Session ids from ``low`` to ``high``, of which ``due`` are due."""
+
+    low: int
+    high: int
+    due: int
+
+
+def ranges(due_before: datetime, size: int) -> list[Range]:
+    """Ranges of session ids with at most ``size`` due sessions each, in one pass over the active ones."""
+    found, low, counted = [], 0, 0
+    for row in db.session.execute(_BOUNDARIES, {"due_before": due_before, "size": size}):
+        found.append(Range(low, row.id, row.place - counted))
+        low, counted = row.id + 1, row.place
+    return found
 
 
 def left_due(low: int, high: int, due_before: datetime, skip: Sequence[int]) -> list[int]:

@@ -66,7 +66,7 @@ def account_id(kind: AccountKind, owner_id: int | None = None) -> int:
 
 def lock_account(kind: AccountKind, owner_id: int) -> LedgerAccount:
     """A person's account with its row locked. Raises LookupError if it was never opened."""
-    account = db.session.scalar(
+    account: LedgerAccount | None = db.session.scalar(
         select(LedgerAccount)
         .where(
             LedgerAccount.owner_id == owner_id,

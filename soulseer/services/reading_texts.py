@@ -34,7 +34,7 @@ def send(
     db.session.execute(
         text("SELECT pg_advisory_xact_lock(:kind, hashint8(:id))"), {"kind": _NUMBERING, "id": session.id}
     )
-    known = db.session.scalar(
+    known: ReadingMessage | None = db.session.scalar(
         select(ReadingMessage).where(
             ReadingMessage.reading_session_id == session.id,
             ReadingMessage.sender_id == sender_id,

@@ -30,7 +30,7 @@ _LEFT = {Role.CLIENT: PauseCause.CLIENT_LEFT, Role.READER: PauseCause.READER_LEF
 
 def lock(session_id: int) -> ReadingSession:
     """The session with its row locked. Raises NotFound."""
-    session = db.session.scalar(
+    session: ReadingSession | None = db.session.scalar(
         select(ReadingSession)
         .where(ReadingSession.id == session_id)
         .with_for_update(key_share=True)
