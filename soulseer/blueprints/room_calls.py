@@ -14,23 +14,35 @@ from soulseer.gateways.presence import Signs
 from soulseer.models.readings import ReadingSession
 from soulseer.services import readings
 from soulseer.services.readings import Caller, Meter
-from soulseer.services.settling import instant_for, is_due
+from soulseer.services.settling import instant_for, is_due, witnessed_until
 
 log = structlog.get_logger(__name__)
 
 Move = Callable[[int, Caller, datetime, Signs], ReadingSession]
 
 
-def touch(session: ReadingSession, caller: Caller, now: datetime) -> Signs:
+def touch(session: ReadingSession, caller: Caller, now: datetime, *, joins: bool = False) -> Signs:
     """Record the caller's sign of life; gives the signs before it. Without Redis nobody is judged: nothing is known
-    from this instant back."""
-    active = session.state == State.ACTIVE
+    from this instant back. What is over leaves no signs.
+
+    Raises PresenceUnavailable where the call is a ``join`` that may start paid time: not while nobody can be seen.
+    """
+    if not session.is_live:
+        return Signs(now, None, None)
+    judged = session.state == State.ACTIVE and instant_for(session, now) == now
     timeout = policies.current().reading.presence_timeout
     try:
         return gateways.current().presence.touch(
-            session.id, caller.role.value, now, timeout, even_after_gap=not active
+            session.id,
+            caller.role.value,
+            now,
+            timeout,
+            even_after_gap=not judged,
+            witnessed_until=witnessed_until(session) if judged else None,
         )
     except PresenceUnavailable:
+        if joins and session.state != State.ACTIVE:
+            raise
         log.warning("presence_unavailable", session=session.id)
         return Signs(now, None, None)
 
@@ -55,7 +67,8 @@ def look(session_id: int, person_id: int, now: datetime) -> Meter:
     if is_due(session, instant_for(session, now), signs, caller.role):
         with transaction():
             session = readings.observe(session_id, now, signs, caller)
-            after_commit(lambda: remember(session_id, caller, now))
+            if session.is_live:
+                after_commit(lambda: remember(session_id, caller, now))
     return readings.meter(session, caller, now, signs)
 
 
@@ -66,7 +79,7 @@ def move(action: Move, session_id: int, person_id: int, now: datetime) -> Meter:
     """
     session = readings.find(session_id)
     caller = readings.caller_of(session, person_id)
-    signs = touch(session, caller, now)
+    signs = touch(session, caller, now, joins=action is readings.join)
     db.session.expunge(session)
     with transaction():
         session = action(session_id, caller, now, signs)

@@ -32,21 +32,26 @@ def judge(
     remembers_since: datetime,
     timeout: timedelta,
     *,
+    active_since: datetime | None = None,
     caller: Role | None = None,
     closing: bool = False,
 ) -> Verdict:
     """Judge an active session at ``at``.
 
-    ``seen`` are the last signs before this call; ``covered_until`` is itself a sign of both. ``caller`` is here now,
-    but only if the gap before is no longer than ``timeout``. ``closing`` (an explicit leave or end): the other, if not
-    silent, covers until now. Nobody is judged silent on a memory younger than ``timeout``.
+    ``seen`` are the last signs before this call; ``covered_until`` is itself a sign of both, but where it equals
+    ``active_since``: then it only says where paid time began, and a gap counts from the sign before. ``caller`` is
+    here now, but only if the gap before is no longer than ``timeout``. ``closing`` (an explicit leave or end): the
+    other, if not silent, covers until now. Nobody is judged silent on a memory younger than ``timeout``.
     """
+    witnessed = covered_until != active_since
     signs: dict[Role, datetime] = {}
     silent: set[Role] = set()
     for role in PARTICIPANTS:
         known = seen.get(role)
         sign = min(at, max(known, covered_until) if known else covered_until)
-        gap = at - sign > timeout
+        last = known if known and not witnessed else sign
+        # Up to covered_until, which a simulation may have moved on, there is nothing to judge.
+        gap = at > covered_until and at - last > timeout
         if gap and known is None and at - remembers_since <= timeout:
             gap = False  # Redis has just lost its memory: wait one time-out
         elif not gap and role is caller:

@@ -28,7 +28,8 @@ local reader = redis.call('ZSCORE', KEYS[1], ARGV[2] .. ':reader')
 if ARGV[3] ~= '' then
   local own = client
   if ARGV[3] == 'reader' then own = reader end
-  if ARGV[5] == '1' or not own or tonumber(ARGV[1]) - tonumber(own) <= tonumber(ARGV[4]) then
+  if ARGV[5] == '1' or not own
+      or tonumber(ARGV[1]) - math.max(tonumber(own), tonumber(ARGV[7])) <= tonumber(ARGV[4]) then
     redis.call('ZADD', KEYS[1], 'GT', ARGV[1], ARGV[2] .. ':' .. ARGV[3])
   end
 end
@@ -77,11 +78,12 @@ class PresenceGateway:
         timeout: timedelta,
         *,
         even_after_gap: bool = False,
+        witnessed_until: datetime | None = None,
     ) -> Signs:
         """Record that ``role`` of the session was there at ``now``; gives the signs as they were before.
 
-        After a gap longer than ``timeout`` nothing is recorded unless ``even_after_gap``: the drop comes first.
-        With ``role`` None only reads.
+        After a gap longer than ``timeout`` (since the last sign or ``witnessed_until``) nothing is recorded unless
+        ``even_after_gap``: the drop comes first. With ``role`` None only reads.
         """
         arguments: list[str | int] = [
             _microseconds(now),
@@ -90,6 +92,7 @@ class PresenceGateway:
             int(timeout / timedelta(microseconds=1)),
             int(even_after_gap),
             _new_epoch(now),
+            0 if witnessed_until is None else _microseconds(witnessed_until),
         ]
         try:
             epoch, client, reader = self._touch(keys=[SIGNS, EPOCH], args=arguments)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from soulseer import gateways
 from soulseer.db import db
 from soulseer.domain import policies
-from soulseer.domain.readings import State
+from soulseer.domain.readings import LIVE, State
 from soulseer.jobs.billing_tick import active_ids
 from soulseer.jobs.context import JobContext
 from soulseer.jobs.settling import settle_each
@@ -21,9 +21,11 @@ def run(context: JobContext) -> dict[str, Any]:
     unseen: set[int] = set()
     if not context.assume_present:
         unseen, _ = gateways.current().presence.unseen_since(context.now, timeout, active_ids())
-    silent = _active_of(unseen)
+    silent, gone = _active_and_over(unseen)
     if context.dry_run:
         return {"dry_run": True, "over": due, "silent": silent}
+    # A heartbeat that was under way while its session ended has left a sign that nobody needs.
+    gateways.current().presence.forget(gone)
     return settle_each([*due, *silent], context)
 
 
@@ -40,13 +42,18 @@ def overdue(context: JobContext) -> list[int]:
     return sorted({*db.session.scalars(waiting), *db.session.scalars(paused)})
 
 
-def _active_of(ids: set[int]) -> list[int]:
+def _active_and_over(ids: set[int]) -> tuple[list[int], list[int]]:
+    """Those of ``ids`` that are active, in order, and those that are over."""
     if not ids:
-        return []
-    return list(
-        db.session.scalars(
-            select(ReadingSession.id)
-            .where(ReadingSession.id.in_(ids), ReadingSession.state == State.ACTIVE.value)
-            .order_by(ReadingSession.id)
+        return [], []
+    live = dict(
+        db.session.execute(
+            select(ReadingSession.id, ReadingSession.state).where(
+                ReadingSession.id.in_(ids), ReadingSession.state.in_(LIVE)
+            )
         )
+        .tuples()
+        .all()
     )
+    active = sorted(session_id for session_id, state in live.items() if state == State.ACTIVE)
+    return active, sorted(ids - live.keys())

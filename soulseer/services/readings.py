@@ -192,7 +192,7 @@ def join(session_id: int, caller: Caller, now: datetime, signs: Signs) -> Readin
     if session.state == State.WAITING:
         _join_waiting(session, caller, at, signs)
     elif session.state == State.RECONNECTING:
-        if _other_is_there(session, caller.role, at, signs):
+        if _other_is_there(session, caller.role, now, signs):
             _resume(session, caller, at)
     elif session.state != State.ACTIVE:
         next_state(State(session.state), Action.JOIN)
@@ -227,14 +227,14 @@ def _joined_at(session: ReadingSession, role: Role) -> datetime | None:
     return session.client_joined_at if role is Role.CLIENT else session.reader_joined_at
 
 
-def _other_is_there(session: ReadingSession, role: Role, at: datetime, signs: Signs) -> bool:
-    """Whether the other participant was seen within the presence time-out."""
+def _other_is_there(session: ReadingSession, role: Role, now: datetime, signs: Signs) -> bool:
+    """Whether the other participant was seen within the presence time-out of ``now``, the instant of the call itself."""
     other = Role.READER if role is Role.CLIENT else Role.CLIENT
     seen = [signs.reader if other is Role.READER else signs.client]
     if session.state == State.WAITING:
         seen.append(_joined_at(session, other))
     last = max((instant for instant in seen if instant), default=None)
-    return last is not None and at - last <= policies.current().reading.presence_timeout
+    return last is not None and now - last <= policies.current().reading.presence_timeout
 
 
 def _resume(session: ReadingSession, caller: Caller, at: datetime) -> None:
@@ -335,6 +335,5 @@ def meter(session: ReadingSession, caller: Caller, now: datetime, signs: Signs |
             select(LedgerAccount.balance).where(LedgerAccount.id == session.client_account_id)
         )
         balance = cents if cents is not None else from_cents(0)
-    at = instant_for(session, now)
-    there = signs is not None and _other_is_there(session, caller.role, at, signs)
+    there = signs is not None and _other_is_there(session, caller.role, now, signs)
     return Meter(session, caller.role, now, balance, there)

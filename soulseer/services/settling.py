@@ -57,9 +57,15 @@ def verdict_on(
         {Role.CLIENT: signs.client, Role.READER: signs.reader},
         signs.epoch,
         policies.current().reading.presence_timeout,
+        active_since=session.active_since,
         caller=caller,
         closing=closing,
     )
+
+
+def witnessed_until(session: ReadingSession) -> datetime | None:
+    """Until when both are known to have been in the active session, whatever Redis remembers; None just after a join."""
+    return session.covered_until if session.covered_until != session.active_since else None
 
 
 def is_due(session: ReadingSession, at: datetime, signs: Signs, caller: Role | None) -> bool:
