@@ -28,11 +28,11 @@ def run(context: JobContext) -> dict[str, Any]:
     """Charge all that is due at ``context.now``.
 
     A participant seen within the time-out covers whatever was due longer ago than the time-out; the others are found
-    by one query to Redis and settled one by one. Argument ``part`` = ``1/2`` does every second batch from the first.
+    by one query to Redis and settled one by one. Argument ``part`` = ``1/2`` does every second block of sessions, from the first.
     """
     started = time.monotonic()
     timeout = policies.current().reading.presence_timeout
-    part, parts = _part(context)
+    part = _part(context)
     if context.assume_present:
         unseen: set[int] = set()
         cover = context.now
@@ -49,20 +49,20 @@ def run(context: JobContext) -> dict[str, Any]:
     amount = billing.Charged().amount
     left: list[int] = []
     with transaction():
-        ranges = billing.ranges(cover, BATCH)
-    for batch in ranges[part - 1 :: parts]:
-        charged = _charge_batch(batch, cover, context, skip, counts)
+        ranges = billing.ranges(cover, BATCH, part)
+    for batch in ranges:
+        charged = _charge_batch(batch, part, cover, context, skip, counts)
         all_paid = charged.sessions == batch.due
         amount += charged.amount
         counts["minutes"] += charged.sessions
         while charged.still_due:
-            charged = _charge_batch(batch, cover, context, skip, counts)
+            charged = _charge_batch(batch, part, cover, context, skip, counts)
             amount += charged.amount
             counts["minutes"] += charged.sessions
             all_paid = False
         if not all_paid:
             with transaction():
-                left += billing.left_due(batch.low, batch.high, cover, skip)
+                left += billing.left_due(batch.low, batch.high, cover, skip, part)
     counts["sessions_left"] = len(left)
     counts |= settle_each([*left, *_still_active(skip)], context)
     counts["amount"] = str(amount)
@@ -71,12 +71,12 @@ def run(context: JobContext) -> dict[str, Any]:
     return counts
 
 
-def _part(context: JobContext) -> tuple[int, int]:
+def _part(context: JobContext) -> billing.Part:
     text = context.arguments.get("part", "1/1")
     part, _, parts = text.partition("/")
     if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts) <= 64):
         raise JobArgumentError(f"part must look like 1/2, not {text!r}")
-    return int(part), int(parts)
+    return billing.Part(int(part), int(parts))
 
 
 def active_ids() -> Iterator[int]:
@@ -102,7 +102,12 @@ def _still_active(ids: list[int]) -> list[int]:
 
 
 def _charge_batch(
-    batch: billing.Range, cover: Any, context: JobContext, skip: list[int], counts: dict[str, Any]
+    batch: billing.Range,
+    part: billing.Part,
+    cover: Any,
+    context: JobContext,
+    skip: list[int],
+    counts: dict[str, Any],
 ) -> billing.Charged:
     """One batch in one transaction. A session locked for long, a deadlock or a wallet emptied meanwhile rolls the
     batch back; it is tried again, and what still fails is left to be settled one by one."""
@@ -117,6 +122,7 @@ def _charge_batch(
                     due_before=cover,
                     now=context.now,
                     skip=skip,
+                    part=part,
                     job_run_id=context.run_id,
                 )
             counts["batches"] += 1

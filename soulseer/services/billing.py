@@ -16,7 +16,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from soulseer.db import db
 from soulseer.domain.money import from_cents
 
-_DUE = "s.state = 'active' AND s.id BETWEEN :low AND :high AND s.paid_until < :due_before AND NOT (s.id = ANY(:skip))"
+# Blocks of 4,096 ids are shared out among the parts of a tick: the same ones to each part, whatever is due.
+_DUE = (
+    "s.state = 'active' AND s.id BETWEEN :low AND :high AND s.paid_until < :due_before AND NOT (s.id = ANY(:skip))"
+    " AND (s.id >> 12) % :parts = :part - 1"
+)
 
 # The wallet is looked at before the claim, so that a session that cannot pay is not claimed. The guard that counts is
 # in ``moved``: it runs on the newest version of each wallet. A nested loop over the sorted moves locks the accounts
@@ -65,7 +69,8 @@ WHERE shard = pg_backend_pid() % 16
 _BOUNDARIES = text("""
 SELECT id, place FROM (
     SELECT id, row_number() OVER (ORDER BY id) AS place, count(*) OVER () AS total
-    FROM reading_session WHERE state = 'active' AND paid_until < :due_before
+    FROM reading_session
+    WHERE state = 'active' AND paid_until < :due_before AND (id >> 12) % :parts = :part - 1
 ) due WHERE place % :size = 0 OR place = total ORDER BY id
 """)
 
@@ -81,6 +86,17 @@ FROM reading_session s JOIN ledger_account w ON w.id = s.client_account_id JOIN 
 WHERE s.state = 'active' AND s.paid_until < :cover AND NOT (s.id = ANY(:skip))
 ORDER BY s.id
 """).bindparams(bindparam("skip", type_=ARRAY(BigInteger)))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Part ``part`` of ``parts`` of the sessions, for several workers at once."""
+
+    part: int = 1
+    parts: int = 1
+
+
+WHOLE = Part()
 
 
 class WalletRace(Exception):
@@ -104,6 +120,7 @@ def charge(
     due_before: datetime,
     now: datetime,
     skip: Sequence[int] = (),
+    part: Part = WHOLE,
     job_run_id: int | None = None,
 ) -> Charged:
     """Charge one minute to every active session with id in [low, high] whose ``paid_until`` is before ``due_before``
@@ -121,6 +138,7 @@ def charge(
             "now": now,
             "skip": list(skip),
             "run": job_run_id,
+            **vars(part),
         },
     ).one()
     if row.moves != row.moved:
@@ -151,19 +169,21 @@ class Range:
     due: int
 
 
-def ranges(due_before: datetime, size: int) -> list[Range]:
+def ranges(due_before: datetime, size: int, part: Part = WHOLE) -> list[Range]:
     """Ranges of session ids with at most ``size`` due sessions each, in one pass over the active ones."""
     found, low, counted = [], 0, 0
-    for row in db.session.execute(_BOUNDARIES, {"due_before": due_before, "size": size}):
+    for row in db.session.execute(_BOUNDARIES, {"due_before": due_before, "size": size, **vars(part)}):
         found.append(Range(low, row.id, row.place - counted))
         low, counted = row.id + 1, row.place
     return found
 
 
-def left_due(low: int, high: int, due_before: datetime, skip: Sequence[int]) -> list[int]:
+def left_due(low: int, high: int, due_before: datetime, skip: Sequence[int], part: Part = WHOLE) -> list[int]:
     """Sessions in the range that are due still: their wallets cannot pay."""
     return list(
-        db.session.scalars(_LEFT, {"low": low, "high": high, "due_before": due_before, "skip": list(skip)})
+        db.session.scalars(
+            _LEFT, {"low": low, "high": high, "due_before": due_before, "skip": list(skip), **vars(part)}
+        )
     )
 
 
