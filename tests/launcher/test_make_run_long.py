@@ -1,6 +1,7 @@
 """The whole of ``make run`` from a clean clone: up, stopped, up again with its data, killed without leftovers."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -26,7 +27,12 @@ class Run:
         self.log = clone / "run.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                ["make", "run"], cwd=clone, env={**environment, "PORT": str(port)}, stdout=log, stderr=log
+                ["make", "run"],
+                cwd=clone,
+                env={**environment, "PORT": str(port)},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def seconds_until_up(self, limit: float) -> float:
@@ -62,7 +68,7 @@ def test_a_clean_clone_comes_up_stops_comes_up_again_and_leaves_nothing(
         flask = [clone / ".venv" / "bin" / "flask", "demo", "env"]
         addresses = subprocess.check_output(flask, cwd=clone, env=environment, text=True)
         assert f"APP_BASE_URL={first.address}\n" in addresses
-        first.process.send_signal(signal.SIGINT)
+        os.killpg(first.process.pid, signal.SIGINT)  # as a terminal does on Ctrl-C
         assert first.process.wait(30) in (0, 2, -signal.SIGINT)
         wait_for(lambda: not marked(tmp_path), 10)
 
@@ -80,5 +86,7 @@ def test_a_clean_clone_comes_up_stops_comes_up_again_and_leaves_nothing(
         wait_for(lambda: not marked(tmp_path), 15)
         third.process.wait(10)
     finally:
+        for left in marked(tmp_path):
+            left.kill()
         if (clone / "var" / "postgres").exists():
             places.remove_data(clone / "var" / "postgres")
