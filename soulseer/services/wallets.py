@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, Select, func, or_, select, true
 
 from soulseer.db import db
 from soulseer.domain.accounts import AccountKind
@@ -186,16 +186,26 @@ def _entry_lines(person_id: int, place: _Place, limit: int) -> list[_Read]:
 
 def _minute_lines(person_id: int, place: _Place, limit: int) -> list[_Read]:
     """The client's paid minutes, each a line."""
-    rows = db.session.execute(
-        _sessions(person_id, place)
-        .add_columns(
+    # Lateral with a limit of its own, so that one session after the other is read, whatever the planner believes.
+    paid = (
+        select(
             ReadingMinute.minute,
             ReadingMinute.charged_at.label("at"),
             ReadingMinute.amount_cents.label("cents"),
         )
-        .join(ReadingMinute, ReadingMinute.reading_session_id == ReadingSession.id)
-        .where(or_(ReadingSession.id < place.session, ReadingMinute.minute < place.minute))
-        .order_by(ReadingSession.id.desc(), ReadingMinute.minute.desc())
+        .where(
+            ReadingMinute.reading_session_id == ReadingSession.id,
+            or_(ReadingSession.id < place.session, ReadingMinute.minute < place.minute),
+        )
+        .order_by(ReadingMinute.minute.desc())
+        .limit(limit + 1)
+        .lateral("paid")
+    )
+    rows = db.session.execute(
+        _sessions(person_id, place)
+        .add_columns(paid.c.minute, paid.c.at, paid.c.cents)
+        .join(paid, true())
+        .order_by(ReadingSession.id.desc(), paid.c.minute.desc())
         .limit(limit + 1)
     )
     return [
