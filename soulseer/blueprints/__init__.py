@@ -20,6 +20,7 @@ from soulseer.blueprints import (
     reader_settings,
     readers,
     reading_list,
+    readings,
     rendering,
     reviews,
     security,
@@ -45,6 +46,7 @@ BLUEPRINTS = (
     dashboard.blueprint,
     reader_settings.blueprint,
     reading_list.blueprint,
+    readings.blueprint,
 )
 
 

@@ -1,9 +1,10 @@
 // Shows every <time datetime="…Z" data-local> in the browser's own time zone and language; the UTC words that the
-// server wrote become its title. data-local may be "datetime" (or empty), "date" or "time". Also for what arrives later.
+// server wrote become its title. data-local may be "datetime" (or empty), "date", "time" or "seconds". Also for what arrives later.
 const STYLES = {
   datetime: { dateStyle: "medium", timeStyle: "short" },
   date: { dateStyle: "medium" },
   time: { timeStyle: "short" },
+  seconds: { timeStyle: "medium" },
 };
 
 function localise(root) {

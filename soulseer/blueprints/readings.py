@@ -1,0 +1,183 @@
+"""/readings/: starting a reading, its room while it lives, its receipt afterwards."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from soulseer import gateways
+from soulseer.blueprints import reading_words, room_calls
+from soulseer.blueprints.access import require_person
+from soulseer.blueprints.api_sessions import meter_answer
+from soulseer.blueprints.api_support import plain, respond
+from soulseer.blueprints.limits import MONEY, POLL, limited
+from soulseer.db import transaction
+from soulseer.domain import clock, policies
+from soulseer.domain.errors import (
+    AlreadyLive,
+    InsufficientFunds,
+    InvalidInput,
+    PresenceUnavailable,
+    ReaderUnavailable,
+)
+from soulseer.domain.readings import PauseCause, Role, State
+from soulseer.gateways.presence import Signs
+from soulseer.models.readings import ReadingSession
+from soulseer.services import dashboards, reading_texts, readers, readings, receipts
+from soulseer.services.people import SignedIn
+from soulseer.services.readings import Caller, Meter
+from soulseer.services.settling import instant_for, is_due
+
+blueprint = Blueprint("readings", __name__, url_prefix="/readings")
+
+OWN_LEAVE = {Role.CLIENT: PauseCause.CLIENT_LEFT, Role.READER: PauseCause.READER_LEFT}
+TRANSCRIPT = 500
+
+
+@blueprint.post("/start/")
+@limited(MONEY)
+def start() -> ResponseReturnValue:
+    """Ring a reader and lead to the room. A second click leads to the same room; refusals are pages with a way on."""
+    person = require_person()
+    slug, modality = request.form.get("reader", ""), request.form.get("modality", "")
+    try:
+        with transaction():
+            session_id = readings.request(person.id, slug, modality, clock.now()).id
+    except (AlreadyLive, InsufficientFunds, ReaderUnavailable) as refusal:
+        live = dashboards.live_reading(person.id)
+        if live and live.role is Role.CLIENT and _reader_of(live.reading_session_id) == slug:
+            return redirect(url_for("readings.show", session_id=live.reading_session_id), 303)
+        page = {"reader": readers.profile(slug, person.id), "modality": modality, "live": live}
+        if isinstance(refusal, InsufficientFunds):
+            page |= {"missing": refusal.missing, "top_up": top_up_form(refusal.missing)}
+        return render_template("readings/refused.html", refusal=refusal, **page), refusal.status
+    except InvalidInput as refusal:
+        return render_template("readings/refused.html", refusal=refusal, reader=None, live=None), 422
+    return redirect(url_for("readings.show", session_id=session_id), 303)
+
+
+def _reader_of(session_id: int) -> str:
+    return receipts.about(session_id, 0).reader_slug
+
+
+@blueprint.get("/<int:session_id>/")
+def show(session_id: int) -> ResponseReturnValue:
+    """The room of a live reading, the receipt of one that is over. Raises NotFound, NotParticipant."""
+    person = require_person()
+    meter = look(session_id, person, clock.now())
+    if meter.session.is_live:
+        return room(meter, person)
+    return receipt(meter.session, meter.role, person)
+
+
+@blueprint.get("/<int:session_id>/state/")
+@limited(POLL)
+def state(session_id: int) -> ResponseReturnValue:
+    """The meter for somebody who stepped out and keeps the page open: asking is no sign of life, or the other one
+    could start the clock of a reading that nobody is at."""
+    meter = peek(session_id, require_person(), clock.now())
+    return respond(plain(meter_answer(meter)))
+
+
+def look(session_id: int, person: SignedIn, now: datetime) -> Meter:
+    """The meter, settled. Opening the room is a sign of life, but not of one who stepped out of it."""
+    session = readings.find(session_id)
+    caller = readings.caller_of(session, person.id)
+    if not session.is_live or session.pause_cause == OWN_LEAVE[caller.role]:
+        return peek(session_id, person, now)
+    return room_calls.look(session_id, person.id, now)
+
+
+def peek(session_id: int, person: SignedIn, now: datetime) -> Meter:
+    """The meter, settled, without a sign of life. Raises NotFound, NotParticipant."""
+    session = readings.find(session_id)
+    caller = readings.caller_of(session, person.id)
+    if not session.is_live:
+        return readings.meter(session, caller, now, None)
+    try:
+        signs = gateways.current().presence.touch(
+            session_id, None, now, policies.current().reading.presence_timeout
+        )
+    except PresenceUnavailable:
+        signs = Signs(now, None, None)
+    if is_due(session, instant_for(session, now), signs, None):
+        with transaction():
+            session = readings.observe(session_id, now, signs)
+    return readings.meter(session, caller, now, signs)
+
+
+def room(meter: Meter, person: SignedIn) -> str:
+    """The room's page; its script does the rest over /api/sessions/."""
+    session, role = meter.session, meter.role
+    about = receipts.about(session.id, person.id)
+    other = about.name_of(reading_words.other_of(role))
+    return render_template(
+        "readings/room.html",
+        meter=meter_answer(meter),
+        facts=_facts(meter, other),
+        about=about,
+        role=role.value,
+        other=other,
+        top_up=top_up_form(None) if role is Role.CLIENT else None,
+        longest_message=reading_texts.LONGEST_MESSAGE,
+        longest_note=reading_texts.LONGEST_NOTE,
+    )
+
+
+def _facts(meter: Meter, other: str) -> dict[str, Any]:
+    """What the room's script needs to know beside the meter."""
+    session, role = meter.session, meter.role
+    joined = session.client_joined_at if role is Role.CLIENT else session.reader_joined_at
+    return {
+        "id": session.id,
+        "role": role.value,
+        "other": other,
+        "api": f"/api/sessions/{session.id}/",
+        "page": url_for("readings.show", session_id=session.id),
+        "state": url_for("readings.state", session_id=session.id),
+        "signIn": url_for("auth.login", next=url_for("readings.show", session_id=session.id)),
+        # A third of the time-out: two beats may be lost before silence is a drop.
+        "heartbeatSeconds": policies.current().reading.presence_timeout.total_seconds() / 3,
+        "joined": joined is not None,
+        "pauses": reading_words.pause_words(role, other),
+    }
+
+
+def top_up_form(missing: Decimal | None) -> dict[str, Any]:
+    """What the top-up form offers; packages that cover ``missing`` dollars only."""
+    policy = policies.current().top_up
+    return {
+        "packages": [package for package in policy.packages if missing is None or package >= missing],
+        "minimum": policy.minimum if missing is None else max(policy.minimum, missing),
+        "maximum": policy.maximum,
+        "key": str(uuid.uuid4()),
+    }
+
+
+def receipt(session: ReadingSession, role: Role, person: SignedIn) -> str:
+    """What it came to, line by line."""
+    about = receipts.about(session.id, person.id)
+    found = receipts.receipt(session, role)
+    other = about.name_of(reading_words.other_of(role))
+    return render_template(
+        "readings/receipt.html",
+        session=session,
+        role=role.value,
+        about=about,
+        other=other,
+        receipt=found,
+        pauses=reading_words.pause_words(role, other),
+        ended=reading_words.end_words(session.end_reason, role, other),
+        timeline=reading_words.timeline(found.events, role, about),
+        messages=reading_texts.after(session.id, 0, TRANSCRIPT) if session.activated_at else [],
+        own_id=person.id,
+        finalized=session.state == State.FINALIZED,
+        reviewable=role is Role.CLIENT
+        and session.state == State.FINALIZED
+        and session.cost > 0
+        and about.stars is None,
+        longest_note=reading_texts.LONGEST_NOTE,
+    )
