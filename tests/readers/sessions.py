@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
+from sqlalchemy import delete
+
 from soulseer.db import db, transaction
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.money import share_of
@@ -41,6 +43,14 @@ def waiting(client_id: int, reader_id: int, *, rate_cents: int = 199, now: datet
         for person_id in (client_id, reader_id):
             db.session.add(LiveParticipant(person_id=person_id, reading_session_id=made))
     return made
+
+
+def over(session_id: int) -> None:
+    """End a session that rang: nobody answered."""
+    with transaction():
+        made = db.session.get_one(ReadingSession, session_id)
+        made.state, made.ended_at, made.end_reason = "ended", made.ring_until, "no_answer"
+        db.session.execute(delete(LiveParticipant).where(LiveParticipant.reading_session_id == session_id))
 
 
 def rate(reader_id: int, *stars: int) -> None:
