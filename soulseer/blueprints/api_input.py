@@ -21,7 +21,8 @@ def json_object() -> dict[str, Any]:
     that cannot be stored (NaN, 1e400, NUL, lone surrogates, a name twice).
     """
     raw = request.get_data(cache=True)
-    if not raw.strip():
+    # A form has been read already, to look for the CSRF token; nothing is left of it in ``raw``.
+    if not raw.strip() and not request.form and not request.files:
         return {}
     if request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
         raise UnsupportedMediaType("Send application/json.")

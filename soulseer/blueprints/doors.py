@@ -20,7 +20,7 @@ from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.routing import BuildError
 
 from soulseer.blueprints.access import VENDOR_ENDPOINTS, is_api
@@ -98,6 +98,9 @@ def http_error(error: HTTPException) -> ResponseReturnValue:
         return answer(
             400, "csrf_failed", "The request could not be trusted", detail, reason=error.description
         )
+    if isinstance(error, SecurityError) and not wants_json():
+        # A host that is not ours: no page, since no link can be built.
+        return Response("This host is not served here.\n", 400, content_type="text/plain; charset=utf-8")
     code = CODES.get(error.code, f"http_{error.code}")
     response = answer(error.code, code, error.name, error.description if wants_json() else None)
     for name, value in error.get_headers():
@@ -161,7 +164,7 @@ def page(template: str, **variables: Any) -> str:
         g._login_user = Anonymous()
     try:
         return render_template(template, reference=g.get("request_id"), **variables)
-    except (BuildError, RuntimeError):
-        # No links can be built, as for a request to a host that is not ours.
+    except BuildError:
+        # A link of the frame leads nowhere: better a plain word than no answer.
         log.warning("error_page_is_plain", exc_info=True)
         return f"{variables.get('status', '')} {variables.get('title') or 'This request was refused.'}\n"

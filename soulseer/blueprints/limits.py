@@ -1,5 +1,6 @@
 """Rate limits, per person and else per address, counted in Redis; with Redis away, requests pass."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -65,4 +66,4 @@ def init_limits(app: Flask) -> None:
 def retry_after() -> int:
     """Seconds until the breached limit starts anew."""
     breached = current_app.extensions["rate_limiter"].current_limit
-    return max(1, breached.reset_at - int(time.time())) if breached else 60
+    return max(1, math.ceil(breached.window.reset_time - time.time())) if breached else 60

@@ -49,7 +49,11 @@ def all_errors() -> list[dict[str, Any]]:
     classes = [SoulSeerError]
     for error in classes:
         classes += error.__subclasses__()
-    found += [{"code": error.code, "status": error.status, "title": error.title} for error in classes[1:]]
+    found += [
+        {"code": error.code, "status": error.status, "title": error.title}
+        for error in classes[1:]
+        if "code" in vars(error)
+    ]
     return sorted(found, key=lambda error: (error["status"], error["code"]))
 
 

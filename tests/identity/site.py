@@ -111,7 +111,9 @@ class Site:
 
 
 @contextmanager
-def running_site(directory: Path, **overrides: Any) -> Iterator[Site]:
+def running_site(
+    directory: Path, *, extend: Callable[[Flask], None] | None = None, **overrides: Any
+) -> Iterator[Site]:
     """Serve the product and an issuer; what the test run had configured is put back afterwards."""
     before = gateways._current, policies._current
     server = make_server("127.0.0.1", 0, lambda e, s: app(e, s), threaded=True)
@@ -119,6 +121,8 @@ def running_site(directory: Path, **overrides: Any) -> Iterator[Site]:
     issuer = StoppableIssuer(url, directory)
     options = {"rate_limits": False, "app_base_url": url, "oidc_issuer": issuer.settings.issuer, **overrides}
     app = create_app(load_settings(**options))
+    if extend is not None:
+        extend(app)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     site = Site(url, app, issuer)
