@@ -89,7 +89,9 @@ def run(request: Request) -> dict[str, Any] | None:
             ("failed", f"{failed} could not be done; the log tells which") if failed else ("succeeded", None)
         )
         _finish(run_id, outcome, counts, error_text)
-        log.info("job_done", outcome=outcome, seconds=round(time.monotonic() - started, 3), **_short(counts))
+        log.info(
+            "job_done", outcome=outcome, seconds=round(time.monotonic() - started, 3), counts=_short(counts)
+        )
         if failed:
             raise RunFailed(f"{job.name}: {error_text}", counts)
         return counts
