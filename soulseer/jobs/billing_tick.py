@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from soulseer import gateways
 from soulseer.db import db, transaction
@@ -74,7 +74,7 @@ def run(context: JobContext) -> dict[str, Any]:
 def _part(context: JobContext) -> billing.Part:
     text = context.arguments.get("part", "1/1")
     part, _, parts = text.partition("/")
-    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts) <= 64):
+    if not (text.isascii() and part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts) <= 64):
         raise JobArgumentError(f"part must look like 1/2, not {text!r}")
     return billing.Part(int(part), int(parts))
 
@@ -108,10 +108,12 @@ def _charge_batch(
     context: JobContext,
     skip: list[int],
     counts: dict[str, Any],
+    tries: int = TRIES,
 ) -> billing.Charged:
     """One batch in one transaction. A session locked for long, a deadlock or a wallet emptied meanwhile rolls the
-    batch back; it is tried again, and what still fails is left to be settled one by one."""
-    for attempt in range(TRIES):
+    batch back; it is tried again, then in halves, so that one bad row never stops the rest: only what fails by itself
+    is left to be settled one by one."""
+    for attempt in range(tries):
         try:
             with transaction():
                 billing.prepare_batch(LOCK_TIMEOUT_MILLISECONDS * (attempt + 1))
@@ -126,6 +128,9 @@ def _charge_batch(
                     job_run_id=context.run_id,
                 )
             counts["batches"] += 1
+        except (IntegrityError, DataError):
+            log.exception("billing_batch_has_a_bad_row", low=batch.low, high=batch.high)
+            break
         except (billing.WalletRace, OperationalError) as error:
             if isinstance(error, OperationalError) and not _worth_another_try(error):
                 raise
@@ -133,7 +138,28 @@ def _charge_batch(
             log.info("billing_batch_retried", low=batch.low, high=batch.high, reason=type(error).__name__)
         else:
             return charged
-    return billing.Charged()
+    return _charge_halves(batch, part, cover, context, skip, counts)
+
+
+def _charge_halves(
+    batch: billing.Range,
+    part: billing.Part,
+    cover: Any,
+    context: JobContext,
+    skip: list[int],
+    counts: dict[str, Any],
+) -> billing.Charged:
+    """The two halves of a batch that failed, each once; nothing where it was a single session."""
+    with transaction():
+        ids = billing.left_due(batch.low, batch.high, cover, skip, part)
+    charged = billing.Charged()
+    if len(ids) > 1:
+        middle = ids[len(ids) // 2]
+        lower = billing.Range(batch.low, middle - 1, len(ids) // 2)
+        upper = billing.Range(middle, batch.high, len(ids) - lower.due)
+        for half in (lower, upper):
+            charged += _charge_batch(half, part, cover, context, skip, counts, tries=1)
+    return charged
 
 
 def _worth_another_try(error: OperationalError) -> bool:

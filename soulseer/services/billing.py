@@ -111,6 +111,11 @@ class Charged:
     amount: Decimal = Decimal("0.00")
     still_due: int = 0
 
+    def __add__(self, other: "Charged") -> "Charged":
+        return Charged(
+            self.sessions + other.sessions, self.amount + other.amount, self.still_due + other.still_due
+        )
+
 
 def charge(
     low: int,
