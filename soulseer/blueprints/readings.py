@@ -26,9 +26,9 @@ from soulseer.domain.errors import (
 from soulseer.domain.readings import PauseCause, Role, State
 from soulseer.gateways.presence import Signs
 from soulseer.models.readings import ReadingSession
-from soulseer.services import dashboards, reading_texts, readers, readings, receipts
+from soulseer.services import dashboards, readers, reading_texts, readings, receipts
 from soulseer.services.people import SignedIn
-from soulseer.services.readings import Caller, Meter
+from soulseer.services.readings import Meter
 from soulseer.services.settling import instant_for, is_due
 
 blueprint = Blueprint("readings", __name__, url_prefix="/readings")

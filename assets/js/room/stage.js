@@ -45,6 +45,7 @@ export class Stage {
     const waits = meter.state === "waiting" || meter.state === "created";
     const active = meter.state === "active";
     const paused = meter.state === "paused";
+    one("[data-room]").dataset.state = meter.state;
     show(one('[data-stage="waiting"]'), waits);
     show(one('[data-stage="talk"]'), !waits);
     show(one("[data-answer]"), !answered);
