@@ -127,36 +127,41 @@ def ask(begun: TopUp) -> TopUp:
 @blueprint.get("/top-ups/")
 @limited(POLL)
 def recent() -> ResponseReturnValue:
-    """The list of recent top-ups, asked for by the wallet while one of them waits; the page is loaded anew on change."""
-    found = top_ups.recent(require_person().id)
+    """Asked by the wallet while a top-up waits: have it loaded anew once one of them is decided."""
     watched = request.args.get("waiting", "")
-    if watched != waiting_ids(found):
+    if watched != waiting_ids(top_ups.recent(require_person().id)):
         return Response(headers={"HX-Refresh": "true"})
-    return render_template("wallet/_top_ups.html", top_ups=found, waiting=watched, tries=tries())
+    return ask_again("wallet.recent", url_for("wallet.show"), waiting=watched)
 
 
 @blueprint.get("/top-up/<int:top_up_id>/")
 def top_up_page(top_up_id: int) -> ResponseReturnValue:
     """Where the checkout leads back to: waits for Stripe's word and says so."""
     found = top_ups.owned(require_person().id, top_up_id)
-    if arrived(found):
+    came_from = request.args.get("from", "")
+    if found.state == "paid" and found.return_path != top_ups.HOME and came_from == "checkout":
+        # On to where the client was: a reading's room.
         flash(f"{money(found.amount)} is in your wallet.", "success")
         return redirect(found.return_path, 303)
-    return render_template(
-        "wallet/top_up.html", top_up=found, tries=0, came_from=request.args.get("from", "")
-    )
+    return render_template("wallet/top_up.html", top_up=found, came_from=came_from)
 
 
 @blueprint.get("/top-up/<int:top_up_id>/state/")
 @limited(POLL)
 def top_up_state(top_up_id: int) -> ResponseReturnValue:
-    """The part of that page which changes; it asks again until the top-up is decided."""
-    found = top_ups.owned(require_person().id, top_up_id)
-    if arrived(found):
-        flash(f"{money(found.amount)} is in your wallet.", "success")
-        return Response(headers={"HX-Redirect": found.return_path})
-    came_from = request.args.get("from", "")
-    return render_template("wallet/_state.html", top_up=found, tries=tries(), came_from=came_from)
+    """Asked by that page while the top-up waits: have it loaded anew once it is decided."""
+    shown, came_from = request.args.get("shown", ""), request.args.get("from") or None
+    if top_ups.owned(require_person().id, top_up_id).state != shown:
+        return Response(headers={"HX-Refresh": "true"})
+    again = url_for("wallet.top_up_page", top_up_id=top_up_id, **{"from": came_from})
+    return ask_again("wallet.top_up_state", again, top_up_id=top_up_id, shown=shown, **{"from": came_from})
+
+
+def ask_again(endpoint: str, page_url: str, **arguments: Any) -> ResponseReturnValue:
+    """The element that asks once more; after MOST_POLLS a link in its place."""
+    tries = _tries() + 1
+    poll_url = url_for(endpoint, tries=tries, **arguments) if tries <= MOST_POLLS else None
+    return render_template("wallet/_poll.html", poll_url=poll_url, page_url=page_url)
 
 
 @blueprint.post("/top-up/<int:top_up_id>/cancel/")
@@ -179,19 +184,10 @@ def cancel(top_up_id: int) -> ResponseReturnValue:
     return redirect(url_for("wallet.top_up_page", top_up_id=top_up_id), 303)
 
 
-def arrived(found: TopUp) -> bool:
-    """Whether a client who comes from the checkout can go on to where they were (a reading's room)."""
-    return (
-        found.state == "paid" and found.return_path != top_ups.HOME and request.args.get("from") == "checkout"
-    )
-
-
-def tries() -> int:
+def _tries() -> int:
     """How often this page has asked already."""
     value = request.args.get("tries", "0")
-    return (
-        min(int(value), MOST_POLLS) if value.isascii() and value.isdigit() and len(value) < 5 else MOST_POLLS
-    )
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 5 else MOST_POLLS
 
 
 def waiting_ids(found: list[TopUp]) -> str:
@@ -223,7 +219,6 @@ def page(
         first_page=not cursor,
         top_ups=found,
         waiting=waiting_ids(found),
-        tries=0,
         policy=policies.current().top_up,
         kinds=KINDS,
         errors=errors or {},
