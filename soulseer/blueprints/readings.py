@@ -67,10 +67,14 @@ def _reader_of(session_id: int) -> str:
 def show(session_id: int) -> ResponseReturnValue:
     """The room of a live reading, the receipt of one that is over. Raises NotFound, NotParticipant."""
     person = require_person()
-    meter = look(session_id, person, clock.now())
-    if meter.session.is_live:
-        return room(meter, person)
-    return receipt(meter.session, meter.role, person)
+    session = readings.find(session_id)
+    role = readings.caller_of(session, person.id).role
+    if session.is_live:
+        meter = look(session_id, person, clock.now())
+        if meter.session.is_live:
+            return room(meter, person)
+        session = meter.session
+    return receipt(session, role, person)
 
 
 @blueprint.get("/<int:session_id>/state/")
@@ -86,7 +90,7 @@ def look(session_id: int, person: SignedIn, now: datetime) -> Meter:
     """The meter, settled. Opening the room is a sign of life, but not of one who stepped out of it."""
     session = readings.find(session_id)
     caller = readings.caller_of(session, person.id)
-    if not session.is_live or session.pause_cause == OWN_LEAVE[caller.role]:
+    if session.pause_cause == OWN_LEAVE[caller.role]:
         return peek(session_id, person, now)
     return room_calls.look(session_id, person.id, now)
 
