@@ -150,11 +150,12 @@ def top_up_page(top_up_id: int) -> ResponseReturnValue:
 @limited(POLL)
 def top_up_state(top_up_id: int) -> ResponseReturnValue:
     """Asked by that page while the top-up waits: have it loaded anew once it is decided."""
-    shown, came_from = request.args.get("shown", ""), request.args.get("from") or None
+    shown = request.args.get("shown", "")
     if top_ups.owned(require_person().id, top_up_id).state != shown:
         return Response(headers={"HX-Refresh": "true"})
-    again = url_for("wallet.top_up_page", top_up_id=top_up_id, **{"from": came_from})
-    return ask_again("wallet.top_up_state", again, top_up_id=top_up_id, shown=shown, **{"from": came_from})
+    origin: dict[str, Any] = {"from": request.args.get("from") or None}
+    page_url = url_for("wallet.top_up_page", top_up_id=top_up_id, **origin)
+    return ask_again("wallet.top_up_state", page_url, top_up_id=top_up_id, shown=shown, **origin)
 
 
 def ask_again(endpoint: str, page_url: str, **arguments: Any) -> ResponseReturnValue:
