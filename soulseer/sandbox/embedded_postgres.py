@@ -230,8 +230,10 @@ class EmbeddedPostgres:
             file.unlink()
 
     def _says_ready(self) -> bool:
-        file = self.data / "postmaster.pid"
-        lines = file.read_text().splitlines() if file.exists() else []
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:  # not yet; or the server has just given up, which is looked at next
+            return False
         return len(lines) >= 8 and lines[0] == str(self.process.pid) and lines[7].strip() == "ready"
 
     def _met_orphans(self) -> bool:
