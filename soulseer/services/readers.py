@@ -6,24 +6,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select, tuple_
+from sqlalchemy import Row, text
 
 from soulseer.db import db
 from soulseer.domain.errors import NotFound
-from soulseer.domain.money import from_cents
+from soulseer.domain.money import from_cents, to_cents
 from soulseer.domain.readings import Modality
-from soulseer.models.readers import ReaderProfile, ReaderRate
-from soulseer.models.readings import LiveParticipant
 
 PAGE = 20
 SEARCH_LONGEST = 100
 SEARCH_WORDS = 6
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _CURSOR = re.compile(r"([01])-([0-9]{1,5})-([0-9]{1,18})")
-# Word for word the expression of the index ix_reader_profile_search.
-_SEARCHED: ColumnElement[str] = literal_column(
-    "(reader_profile.display_name || ' ' || reader_profile.headline || ' ' || reader_profile.specialties)"
-)
 
 
 @dataclass(frozen=True)
@@ -84,17 +78,27 @@ class Profile(Card):
     listed: bool
 
 
-_COLUMNS = (
-    ReaderProfile.person_id,
-    ReaderProfile.slug,
-    ReaderProfile.display_name,
-    ReaderProfile.headline,
-    ReaderProfile.specialties,
-    ReaderProfile.online,
-    ReaderProfile.rating_sum,
-    ReaderProfile.rating_count,
-    ReaderProfile.rating_thousandths,
+_COLUMNS = """person_id, slug, display_name, headline, specialties, online, rating_sum, rating_count, rating_thousandths"""
+# What each row shown needs from elsewhere, looked up by primary key after the page is cut.
+_SHOWN = """
+SELECT page.*,
+       (SELECT jsonb_object_agg(r.modality, r.rate) FROM reader_rate r
+        WHERE r.reader_id = page.person_id AND r.offered) AS rates,
+       coalesce((SELECT true FROM live_participant l WHERE l.person_id = page.person_id), false) AS busy
+FROM ({page}) AS page
+ORDER BY online DESC, rating_thousandths DESC, person_id
+"""
+# The order is that of the index ix_reader_profile_browse_order, read backwards; so is the row comparison.
+_PAGE = f"""
+SELECT {_COLUMNS} FROM reader_profile WHERE {{conditions}}
+ORDER BY online DESC, rating_thousandths DESC, - person_id DESC LIMIT :limit
+"""  # noqa: S608 - all of it is written in this file; what people type are bound values
+_AFTER = (
+    "(online, rating_thousandths, - person_id) < (:last_online, :last_rating, - CAST(:last_id AS bigint))"
 )
+_PROFILE = f"SELECT {_COLUMNS}, biography, status, listed FROM reader_profile WHERE slug = :slug"  # noqa: S608
+# Word for word the expression of the index ix_reader_profile_search.
+_SEARCHED = "(display_name || ' ' || headline || ' ' || specialties)"
 
 
 def browse(filters: Filters, cursor: str | None = None, limit: int = PAGE) -> Page:
@@ -102,13 +106,13 @@ def browse(filters: Filters, cursor: str | None = None, limit: int = PAGE) -> Pa
 
     ``cursor`` is an earlier page's ``next``; one that cannot be read gives the first page.
     """
-    order = (ReaderProfile.online, ReaderProfile.rating_thousandths, -ReaderProfile.person_id)
-    page = select(*_COLUMNS).where(ReaderProfile.listed, *_conditions(filters))
+    conditions, values = _conditions(filters)
     place = _CURSOR.fullmatch(cursor or "")
     if place:
-        page = page.where(tuple_(*order) < tuple_(place[1] == "1", int(place[2]), -int(place[3])))
-    page = page.order_by(*(column.desc() for column in order)).limit(limit + 1)
-    rows = db.session.execute(_with_rates(page)).all()
+        conditions.append(_AFTER)
+        values |= {"last_online": place[1] == "1", "last_rating": int(place[2]), "last_id": int(place[3])}
+    page = _PAGE.format(conditions=" AND ".join(conditions))
+    rows = db.session.execute(text(_SHOWN.format(page=page)), {**values, "limit": limit + 1}).all()
     shown = rows[:limit]
     following = None
     if len(rows) > limit:
@@ -121,32 +125,38 @@ def profile(slug: str, viewer_id: int | None = None) -> Profile:
     """The reader's page, in one statement. Raises NotFound; an unlisted one is found by the reader alone."""
     if not SLUG.fullmatch(slug):
         raise NotFound("There is no reader of this name.")
-    columns = (*_COLUMNS, ReaderProfile.biography, ReaderProfile.status, ReaderProfile.listed)
-    row = db.session.execute(_with_rates(select(*columns).where(ReaderProfile.slug == slug))).one_or_none()
+    row = db.session.execute(text(_SHOWN.format(page=_PROFILE)), {"slug": slug}).one_or_none()
     if row is None or not (row.listed or row.person_id == viewer_id):
         raise NotFound("There is no reader of this name.")
     return Profile(**_card(row), biography=row.biography, status=row.status, listed=row.listed)
 
 
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
+def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
+    """SQL conditions of fixed words, and the values they name."""
+    conditions = ["listed"]
+    values: dict[str, Any] = {}
     if filters.online:
-        found.append(ReaderProfile.online.is_(True))
+        conditions.append("online")
     if filters.rating is not None:
-        found.append(ReaderProfile.rating_thousandths >= int(filters.rating * 1000))
-    if filters.modality or filters.price_min is not None or filters.price_max is not None:
-        offer = select(ReaderRate.reader_id).where(
-            ReaderRate.reader_id == ReaderProfile.person_id, ReaderRate.offered
-        )
-        if filters.modality:
-            offer = offer.where(ReaderRate.modality == filters.modality.value)
-        if filters.price_min is not None:
-            offer = offer.where(ReaderRate.rate >= filters.price_min)
-        if filters.price_max is not None:
-            offer = offer.where(ReaderRate.rate <= filters.price_max)
-        found.append(offer.exists())
-    found += [_SEARCHED.ilike(f"%{_escaped(word)}%", escape="\\") for word in _words(filters.search)]
-    return found
+        conditions.append("rating_thousandths >= :rating")
+        values["rating"] = int(filters.rating * 1000)
+    offer = []
+    if filters.modality:
+        offer.append("r.modality = :modality")
+        values["modality"] = filters.modality.value
+    if filters.price_min is not None:
+        offer.append("r.rate >= :price_min")
+        values["price_min"] = to_cents(filters.price_min)
+    if filters.price_max is not None:
+        offer.append("r.rate <= :price_max")
+        values["price_max"] = to_cents(filters.price_max)
+    if offer:
+        rates = "SELECT FROM reader_rate r WHERE r.reader_id = reader_profile.person_id AND r.offered AND "
+        conditions.append(f"EXISTS ({rates}{' AND '.join(offer)})")
+    for number, word in enumerate(_words(filters.search)):
+        conditions.append(f"{_SEARCHED} ILIKE :word_{number}")
+        values[f"word_{number}"] = f"%{_escaped(word)}%"
+    return conditions, values
 
 
 def _words(search: str) -> list[str]:
@@ -160,25 +170,11 @@ def _escaped(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _with_rates(readers: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """Add what each row of the page needs from elsewhere, after the page is cut: rates in cents, and busy."""
-    page = readers.subquery("page")
-    rates = (
-        select(func.jsonb_object_agg(ReaderRate.modality, literal_column("reader_rate.rate")))
-        .where(ReaderRate.reader_id == page.c.person_id, ReaderRate.offered)
-        .scalar_subquery()
-    )
-    busy = select(LiveParticipant.person_id).where(LiveParticipant.person_id == page.c.person_id).exists()
-    return select(page, rates.label("rates"), busy.label("busy")).order_by(
-        page.c.online.desc(), page.c.rating_thousandths.desc(), page.c.person_id
-    )
-
-
 def _card(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     cents = row.rates or {}
-    average = (
-        (Decimal(row.rating_sum) / row.rating_count).quantize(Decimal("0.1")) if row.rating_count else None
-    )
+    average = None
+    if row.rating_count:
+        average = (Decimal(row.rating_sum) / row.rating_count).quantize(Decimal("0.1"))
     return {
         "reader_id": row.person_id,
         "slug": row.slug,

@@ -126,14 +126,11 @@ def test_search_takes_words_for_what_they_are(app: Flask, search: str, found: bo
 
 def test_search_can_use_its_index(app: Flask) -> None:
     factories.reader(slug="luna")
-    statement = readers._SEARCHED.ilike("%moon%", escape="\\")
-    sql = str(statement.compile(db.engine, compile_kwargs={"literal_binds": True}))
+    sql = f"{readers._SEARCHED} ILIKE '%moon%'"
     with transaction() as session:
         session.execute(text("SET LOCAL enable_seqscan = off"))
         session.execute(text("SET LOCAL enable_indexscan = off"))
-        plan = session.execute(
-            text(f"EXPLAIN SELECT slug FROM reader_profile WHERE {sql}".replace(":", "\\:"))
-        )
+        plan = session.execute(text(f"EXPLAIN SELECT slug FROM reader_profile WHERE {sql}"))
         assert "ix_reader_profile_search" in "\n".join(plan.scalars())
 
 
