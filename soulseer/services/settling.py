@@ -155,6 +155,8 @@ def pause(
     late = cause in (PauseCause.LOW_BALANCE, PauseCause.PLATFORM)
     session.grace_until = (recorded if late else effective) + policies.current().reading.grace
     record(session, action, before, effective, recorded, role=role, actor_id=actor_id, cause=cause)
+    # A move of its own to the database, which knows no way from active to what may follow in this transaction.
+    db.session.flush()
 
 
 def _close_stretch(session: ReadingSession, effective: datetime) -> None:

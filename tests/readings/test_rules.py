@@ -227,6 +227,13 @@ def test_ending_an_active_session_credits_only_if_the_client_did_not_end_it(who:
     assert room.wallet == Decimal(back)
 
 
+def test_a_reconnect_that_first_finds_a_drop_books_both_moves() -> None:
+    room = Room().start(0)
+    room.beat("client", 30)
+    assert room.do("reconnect", "client", 33).session.state == "reconnecting"
+    assert (room.session.reconnects, room.session.pause_cause) == (1, "reader_dropped")
+
+
 def test_too_many_reconnects_end_the_session() -> None:
     room = Room(rate="1.00").start(0)
     second = 0.0
