@@ -80,9 +80,12 @@ def move(action: Move, session_id: int, person_id: int, now: datetime) -> Meter:
     session = readings.find(session_id)
     caller = readings.caller_of(session, person_id)
     signs = touch(session, caller, now, joins=action is readings.join)
+    live = session.is_live
     db.session.expunge(session)
     with transaction():
-        session = action(session_id, caller, now, signs)
-        if session.is_live:
+        if live:
+            # First, so that it also holds where the call is refused but what was settled stays, and so that an end,
+            # whose hooks come later, leaves nothing behind.
             after_commit(lambda: remember(session_id, caller, now))
+        session = action(session_id, caller, now, signs)
     return readings.meter(session, caller, now, signs)
