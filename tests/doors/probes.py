@@ -14,7 +14,7 @@ from soulseer.blueprints.api_support import api_route, once
 from soulseer.blueprints.api_types import Amount, ApiModel, Instant, Money, Page, PageQuery, page_of
 from soulseer.db import db, transaction
 from soulseer.domain import clock
-from soulseer.domain.errors import Conflict, InsufficientFunds, IllegalMove, SoulSeerError, TransferNotAllowed
+from soulseer.domain.errors import Conflict, IllegalMove, InsufficientFunds, SoulSeerError, TransferNotAllowed
 from soulseer.models.people import Person
 from soulseer.services.people import SignedIn
 

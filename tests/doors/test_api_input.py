@@ -77,7 +77,9 @@ def test_every_fault_is_listed(site, visitor) -> None:
     assert "two decimals" in errors[0]["detail"]
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+)
 def test_another_content_type_is_415(site, visitor, content_type) -> None:
     answer = post(site, visitor, b'{"amount": "1"}', content_type)
     assert (answer.status_code, answer.get_json()["code"]) == (415, "unsupported_media_type")
@@ -88,7 +90,9 @@ def test_unknown_members_are_ignored(site, visitor) -> None:
 
 
 def page(site, visitor, query: str = ""):
-    return visitor.get(query if query.startswith("/") else f"/api/probe/numbers/{query}", headers=bearer(site))
+    return visitor.get(
+        query if query.startswith("/") else f"/api/probe/numbers/{query}", headers=bearer(site)
+    )
 
 
 def test_pages_follow_each_other_to_the_end(site, visitor) -> None:
@@ -104,7 +108,13 @@ def test_pages_follow_each_other_to_the_end(site, visitor) -> None:
 
 
 def test_a_page_has_20_by_default_and_100_at_most(site, visitor) -> None:
-    for query, size in (("", 20), ("?limit=1", 1), ("?limit=100", 100), ("?limit=101", 100), ("?limit=999999999", 100)):
+    for query, size in (
+        ("", 20),
+        ("?limit=1", 1),
+        ("?limit=100", 100),
+        ("?limit=101", 100),
+        ("?limit=999999999", 100),
+    ):
         assert len(page(site, visitor, query).get_json()["items"]) == size
 
 
@@ -114,7 +124,10 @@ def test_a_limit_that_is_none_is_422(site, visitor, limit) -> None:
     assert (answer.status_code, answer.get_json()["field"]) == (422, "limit")
 
 
-@pytest.mark.parametrize("cursor", ["x", "!!!", "LTE=", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "é", "a" * 300, "MTIz4pyT", "%F0%9F", "MS41"])
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "!!!", "LTE=", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "é", "a" * 300, "MTIz4pyT", "%F0%9F", "MS41"],
+)
 def test_a_cursor_that_is_none_of_ours_is_422(site, visitor, cursor) -> None:
     answer = page(site, visitor, f"?cursor={cursor}")
     assert (answer.status_code, answer.get_json()["field"]) == (422, "cursor")

@@ -14,9 +14,15 @@ def test_our_own_pages_call_the_api_with_cookie_and_header(signed_in) -> None:
     client = signed_in()
     assert client.get("/api/me/").status_code == 200
     bare = client.post(PATH, json=ORDER)
-    assert (bare.status_code, bare.get_json()["code"], bare.mimetype) == (400, "csrf_failed", "application/problem+json")
+    assert (bare.status_code, bare.get_json()["code"], bare.mimetype) == (
+        400,
+        "csrf_failed",
+        "application/problem+json",
+    )
     for wrong in ("x", token_of(signed_in()), ""):
-        assert client.post(PATH, json=ORDER, headers={"X-CSRFToken": wrong}).get_json()["code"] == "csrf_failed"
+        assert (
+            client.post(PATH, json=ORDER, headers={"X-CSRFToken": wrong}).get_json()["code"] == "csrf_failed"
+        )
     assert client.post(PATH, json=ORDER, headers={"X-CSRFToken": token_of(client)}).status_code == 201
 
 

@@ -132,7 +132,10 @@ def test_what_breaks_is_logged_with_its_traceback_and_reported(site, signed_in, 
 
 def test_the_database_away_is_503_with_retry_after(site, signed_in) -> None:
     client = signed_in()
-    for headers, mimetype in (({}, "text/html"), ({"Accept": "application/json"}, "application/problem+json")):
+    for headers, mimetype in (
+        ({}, "text/html"),
+        ({"Accept": "application/json"}, "application/problem+json"),
+    ):
         answer = client.get("/probe/sql/away/", headers=headers)
         assert (answer.status_code, answer.mimetype) == (503, mimetype)
         assert answer.headers["Retry-After"]
@@ -182,14 +185,18 @@ def test_a_host_that_is_not_ours_is_400(environment) -> None:
 
 def test_too_much_is_413_in_both_forms(site, signed_in, visitor) -> None:
     large = "x" * (1024 * 1024 + 1)
-    answer = visitor.post("/api/probe/orders/", data=large, headers=bearer(site), content_type="application/json")
+    answer = visitor.post(
+        "/api/probe/orders/", data=large, headers=bearer(site), content_type="application/json"
+    )
     assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
     assert signed_in().post("/probe/fail/boom/", data={"a": large}).status_code == 413
     assert visitor.post("/login", data={"a": "x"}).status_code == 405
 
 
 def test_nul_in_a_form_names_its_field(signed_in) -> None:
-    answer = signed_in().post("/probe/fail/boom/", data={"note": "a\0b"}, headers={"Accept": "application/json"})
+    answer = signed_in().post(
+        "/probe/fail/boom/", data={"note": "a\0b"}, headers={"Accept": "application/json"}
+    )
     assert (answer.status_code, answer.get_json()["field"]) == (422, "note")
 
 

@@ -13,7 +13,9 @@ def policy_of(answer) -> dict[str, str]:
     return {name: value for name, _, value in parts}
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/api/me/", "/healthz", "/login", "/probe/fail/boom/", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nope", "/api/me/", "/healthz", "/login", "/probe/fail/boom/", "/docs"]
+)
 def test_every_answer_carries_the_security_headers(site, visitor, path) -> None:
     headers = visitor.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -35,7 +37,11 @@ def test_the_policy_allows_no_inline_and_forms_only_where_redirects_lead(site, v
     allowed = policy["form-action"].split()
     assert allowed[0] == "'self'"
     # The stand-in of Stripe is at STRIPE_API_BASE, the issuer at its own address; both as origins.
-    assert set(allowed[1:]) == {"http://127.0.0.1:9", site.issuer.settings.issuer, "https://checkout.stripe.com"}
+    assert set(allowed[1:]) == {
+        "http://127.0.0.1:9",
+        site.issuer.settings.issuer,
+        "https://checkout.stripe.com",
+    }
 
 
 def test_pages_hold_nothing_that_the_policy_forbids(visitor, signed_in) -> None:
@@ -59,7 +65,10 @@ def test_a_nonce_is_in_the_policy_only_where_asked_for(site) -> None:
 
 
 def test_request_ids_are_taken_over_if_sane_else_made(visitor) -> None:
-    assert visitor.get("/healthz", headers={"X-Request-Id": "abc-123.DEF_4"}).headers["X-Request-Id"] == "abc-123.DEF_4"
+    assert (
+        visitor.get("/healthz", headers={"X-Request-Id": "abc-123.DEF_4"}).headers["X-Request-Id"]
+        == "abc-123.DEF_4"
+    )
     for odd in ("", "short", "a" * 65, "abc def ghi", "abcdefgh;drop", "abcdefgh\u00e9"):
         made = visitor.get("/healthz", headers={"X-Request-Id": odd}).headers["X-Request-Id"]
         assert re.fullmatch(r"[0-9a-f]{16}", made)

@@ -90,7 +90,13 @@ class Site:
         headers |= options.pop("headers", {})
         return requests.get(self.url + path, headers=headers, timeout=10, allow_redirects=False, **options)
 
-    def sign_in(self, email: str = "client@demo.test", *, browser: requests.Session | None = None, follow: str = "/api/me/") -> requests.Session:
+    def sign_in(
+        self,
+        email: str = "client@demo.test",
+        *,
+        browser: requests.Session | None = None,
+        follow: str = "/api/me/",
+    ) -> requests.Session:
         """A browser that has walked through the whole code flow."""
         browser = browser or self.browser()
         answer = self.come_back(browser, self.choose(browser, email, follow))
@@ -102,7 +108,9 @@ class Site:
         """Begin a sign-in and choose a person at the issuer; the address that it sends the browser back to."""
         begun = browser.get(f"{self.url}/login", params={"next": follow}, allow_redirects=False, timeout=10)
         assert begun.status_code == 302, begun.text
-        chosen = requests.post(begun.headers["Location"], data={"email": email}, allow_redirects=False, timeout=10)
+        chosen = requests.post(
+            begun.headers["Location"], data={"email": email}, allow_redirects=False, timeout=10
+        )
         assert chosen.status_code == 302, chosen.text
         return chosen.headers["Location"]
 
@@ -142,7 +150,9 @@ def running_site(
 def fresh_issuer_memory(site: Site) -> Iterator[None]:
     """As if the product's process had just started: no metadata, no keys."""
     old = gateways.current()
-    identity = type(old.identity)(site.issuer.settings.issuer, "soulseer-test", "soulseer-test-secret", AUDIENCE)
+    identity = type(old.identity)(
+        site.issuer.settings.issuer, "soulseer-test", "soulseer-test-secret", AUDIENCE
+    )
     gateways.configure(replace(old, identity=identity))
     site.issuer.requests.clear()
     try:

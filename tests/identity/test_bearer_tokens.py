@@ -26,7 +26,13 @@ def segment(value: object) -> str:
 
 def claims(site: Site, **changes: object) -> dict:
     now = int(time.time())
-    named = {"iss": site.issuer.settings.issuer, "aud": AUDIENCE, "sub": "demo|x@demo.test", "exp": now + 60, "iat": now}
+    named = {
+        "iss": site.issuer.settings.issuer,
+        "aud": AUDIENCE,
+        "sub": "demo|x@demo.test",
+        "exp": now + 60,
+        "iat": now,
+    }
     return {name: value for name, value in (named | changes).items() if value is not None}
 
 
@@ -42,7 +48,9 @@ def test_the_first_valid_token_makes_the_person_with_handle_role_and_wallet(site
         "wallet": {"balance": "0.00", "currency": "USD"},
     }
     assert people_count(superuser) == 1
-    audit = superuser.execute("SELECT action, object_type, request_id IS NOT NULL FROM audit_entry").fetchall()
+    audit = superuser.execute(
+        "SELECT action, object_type, request_id IS NOT NULL FROM audit_entry"
+    ).fetchall()
     assert audit == [("person_created", "person", True)]
 
 
@@ -54,7 +62,16 @@ def test_a_token_without_email_is_enough(site) -> None:
 
 
 @pytest.mark.parametrize(
-    "email", ["no-address", "a\u0000@demo.test", "a\u202e@demo.test", 7, ["a@demo.test"], "a" * 300 + "@demo.test", {}]
+    "email",
+    [
+        "no-address",
+        "a\u0000@demo.test",
+        "a\u202e@demo.test",
+        7,
+        ["a@demo.test"],
+        "a" * 300 + "@demo.test",
+        {},
+    ],
 )
 def test_an_odd_email_claim_counts_as_none(site, email) -> None:
     answer = site.get("/api/me/", site.issuer.token("client@demo.test", email=email))
@@ -73,7 +90,8 @@ def test_the_same_email_under_another_subject_is_somebody_else(site, superuser) 
 def test_twenty_first_tokens_at_once_make_one_person(site, superuser) -> None:
     token, statuses = site.issuer.token("client@demo.test"), []
     threads = [
-        threading.Thread(target=lambda: statuses.append(site.get("/api/me/", token).status_code)) for _ in range(20)
+        threading.Thread(target=lambda: statuses.append(site.get("/api/me/", token).status_code))
+        for _ in range(20)
     ]
     for thread in threads:
         thread.start()
@@ -81,7 +99,9 @@ def test_twenty_first_tokens_at_once_make_one_person(site, superuser) -> None:
         thread.join()
     assert statuses == [200] * 20
     assert people_count(superuser) == 1
-    assert superuser.execute("SELECT count(*) FROM ledger_account WHERE owner_id IS NOT NULL").fetchone()[0] == 1
+    assert (
+        superuser.execute("SELECT count(*) FROM ledger_account WHERE owner_id IS NOT NULL").fetchone()[0] == 1
+    )
 
 
 WRONG_CLAIMS = [
@@ -147,7 +167,12 @@ def test_other_algorithms_are_refused(site, superuser) -> None:
     signed = f"{segment({'alg': 'HS256', 'kid': key.kid})}.{segment(body)}"
     mac = hmac.new(public, signed.encode(), "sha256").digest()
     symmetric = f"{signed}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
-    stronger = jwt.encode({"alg": "RS512", "kid": key.kid}, body, RSAKey.import_key(key.as_dict(private=True) | {"alg": "RS512"}), ["RS512"])
+    stronger = jwt.encode(
+        {"alg": "RS512", "kid": key.kid},
+        body,
+        RSAKey.import_key(key.as_dict(private=True) | {"alg": "RS512"}),
+        ["RS512"],
+    )
     stripped = site.issuer.token().rsplit(".", 1)[0] + "."
     renamed = f"{segment({'alg': 'RS256', 'kid': key.kid})}.{segment(body)}.{symmetric.rsplit('.', 1)[1]}"
     for token in (none, symmetric, stronger, stripped, renamed):
@@ -218,7 +243,9 @@ def test_unknown_key_ids_do_not_hammer_the_issuer(site, monkeypatch) -> None:
 
     with fresh_issuer_memory(site):
         assert site.get("/api/me/", site.issuer.token()).status_code == 200
-        threads = [threading.Thread(target=site.get, args=("/api/me/", unknown(number))) for number in range(40)]
+        threads = [
+            threading.Thread(target=site.get, args=("/api/me/", unknown(number))) for number in range(40)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

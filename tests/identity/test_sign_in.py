@@ -43,9 +43,9 @@ def test_a_first_sign_in_makes_person_handle_role_wallet_and_audit_row(site, sup
     assert superuser.execute("SELECT issuer, subject, email_verified FROM person").fetchall() == [
         (site.issuer.settings.issuer, "demo|client@demo.test", True)
     ]
-    assert superuser.execute("SELECT kind, balance FROM ledger_account WHERE owner_id IS NOT NULL").fetchall() == [
-        ("client_wallet", 0)
-    ]
+    assert superuser.execute(
+        "SELECT kind, balance FROM ledger_account WHERE owner_id IS NOT NULL"
+    ).fetchall() == [("client_wallet", 0)]
     assert superuser.execute("SELECT action FROM audit_entry").fetchall() == [("person_created",)]
     row = superuser.execute("SELECT expires_at - created_at, ended_at, id_token <> '' FROM login").fetchone()
     assert (row[0].days, row[1], row[2]) == (14, None, True)
@@ -109,7 +109,9 @@ def test_a_token_of_another_sign_in_is_refused_by_its_nonce(site, monkeypatch) -
 def test_cancelling_at_the_issuer_says_so_and_offers_another_try(site) -> None:
     browser = site.browser()
     begun = browser.get(f"{site.url}/login", allow_redirects=False, timeout=10)
-    back = requests.post(begun.headers["Location"], data={"decision": "cancel"}, allow_redirects=False, timeout=10)
+    back = requests.post(
+        begun.headers["Location"], data={"decision": "cancel"}, allow_redirects=False, timeout=10
+    )
     answer = site.come_back(browser, back.headers["Location"])
     assert answer.status_code == 400
     assert "cancelled" in answer.text
@@ -234,7 +236,9 @@ def test_two_first_sign_ins_at_once_make_one_person(site, superuser) -> None:
     def come_back(browser, location) -> None:
         statuses.append(site.come_back(browser, location).status_code)
 
-    threads = [threading.Thread(target=come_back, args=pair) for pair in zip(browsers, locations, strict=True)]
+    threads = [
+        threading.Thread(target=come_back, args=pair) for pair in zip(browsers, locations, strict=True)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -279,7 +283,9 @@ def test_next_never_leads_elsewhere(site, target) -> None:
     assert local_path(target) is None
     browser = site.browser()
     begun = browser.get(f"{site.url}/login", params={"next": target}, allow_redirects=False, timeout=10)
-    back = requests.post(begun.headers["Location"], data={"email": "c1@demo.test"}, allow_redirects=False, timeout=10)
+    back = requests.post(
+        begun.headers["Location"], data={"email": "c1@demo.test"}, allow_redirects=False, timeout=10
+    )
     assert site.come_back(browser, back.headers["Location"]).headers["Location"] == "/dashboard/"
 
 
