@@ -1,0 +1,100 @@
+"""The schedule as plain data: name, interval, queue (design §5). jobs/schedule.py joins it with what each job does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from soulseer.domain import policies
+
+QUEUES = ("billing", "sessions", "payments")
+# The scheduler that holds this advisory lock leads. Any number that nothing else in this database locks.
+LEADER_LOCK_KEY = 0x50_55_4C_53_45_45_52
+
+
+@dataclass(frozen=True)
+class JobArgument:
+    """An argument that staff may give to a run: a positive whole number."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPlan:
+    """``seconds`` gives the interval; ``supports_dry_run`` that a dry run tells what would be done; ``timeout`` in
+    seconds, after which a worker gives a run up."""
+
+    name: str
+    seconds: Callable[[], int]
+    queue: str
+    purpose: str
+    supports_dry_run: bool = False
+    timeout: int = 600
+    arguments: tuple[JobArgument, ...] = ()
+
+
+PLANS: tuple[JobPlan, ...] = (
+    JobPlan(
+        name="billing_tick",
+        seconds=lambda: policies.current().billing_tick_seconds,
+        queue="billing",
+        purpose="Charges every minute that is due, and books silence and low balance.",
+        supports_dry_run=True,
+    ),
+    JobPlan(
+        name="expire_grace_periods",
+        seconds=lambda: 30,
+        queue="sessions",
+        purpose="Ends rings and graces that are over, and pauses sessions whose participants fell silent.",
+        supports_dry_run=True,
+    ),
+    JobPlan(
+        name="session_finalize",
+        seconds=lambda: 60,
+        queue="sessions",
+        purpose="Checks ended sessions against the ledger and writes their receipts.",
+        supports_dry_run=True,
+        arguments=(JobArgument("session", "Only the reading session with this number"),),
+    ),
+    JobPlan(
+        name="process_stripe_webhook",
+        seconds=lambda: 30,
+        queue="payments",
+        purpose="Acts on stored Stripe events and resumes top-ups that were interrupted.",
+        supports_dry_run=True,
+        arguments=(JobArgument("event", "Only the webhook event with this number"),),
+    ),
+    JobPlan(
+        name="close_lost_runs",
+        seconds=lambda: 300,
+        queue="sessions",
+        purpose="Says of runs whose worker was killed that they are over.",
+        supports_dry_run=True,
+    ),
+)
+PLAN_BY_NAME = {plan.name: plan for plan in PLANS}
+
+
+def slot_at(plan: JobPlan, instant: datetime) -> datetime:
+    """The slot that ``instant`` falls in: slots are whole multiples of the interval since 1970, so that every
+    scheduler names the same ones."""
+    seconds = plan.seconds()
+    return datetime.fromtimestamp(int(instant.timestamp()) // seconds * seconds, UTC)
+
+
+def slot_name(slot: datetime) -> str:
+    """As it stands in ids: letters and digits only."""
+    return slot.strftime("%Y%m%dT%H%M%SZ")
+
+
+def slot_of(name: str | None) -> datetime | None:
+    """The instant of a slot's name; None where it is no slot of the schedule."""
+    try:
+        return datetime.strptime(name or "", "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def job_id(plan: JobPlan, slot: datetime) -> str:
+    """The id under which a slot is queued: two leaders in a split second cannot queue it twice."""
+    return f"{plan.name}-{slot_name(slot)}"
