@@ -34,7 +34,7 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize(("state", "action"), itertools.product(State, Action))
+@pytest.mark.parametrize(("state", "action"), list(itertools.product(State, Action)))
 def test_every_pair_is_a_legal_move_or_refused(state: State, action: Action) -> None:
     expected = TABLE[state.value].get(action.value)
     if expected is None:

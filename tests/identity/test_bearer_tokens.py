@@ -134,7 +134,7 @@ WRONG_CLAIMS = [
 ]
 
 
-@pytest.mark.parametrize("changes", WRONG_CLAIMS, ids=str)
+@pytest.mark.parametrize("changes", WRONG_CLAIMS, ids=lambda changes: "-".join(map(str, changes)))
 def test_a_wrong_claim_is_401(site, superuser, changes) -> None:
     key = SigningKeys(site.issuer.settings.directory).signing_key()
     # Signed as it stands: the library would refuse to encode a lone surrogate.
