@@ -196,7 +196,7 @@ def test_opening_the_page_settles_what_is_over(sides, set_clock) -> None:
 def test_a_page_left_open_by_one_who_stepped_out_is_no_sign_of_life(sides, set_clock) -> None:
     """Or the client could start the clock of a reading at which the reader is not."""
     room = Room().start(0)
-    client, reader = sides(room)
+    _, reader = sides(room)
     room.do("leave", "reader", 10)
     for second in range(12, 60, 5):
         set_clock(second)
