@@ -1,11 +1,11 @@
 """Posting to the ledger: double entry, idempotent, legal movements only (design §3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer.db import db
@@ -14,6 +14,12 @@ from soulseer.domain.errors import InsufficientFunds, TransferNotAllowed
 from soulseer.domain.money import CURRENCY, to_cents
 from soulseer.domain.transfers import TransferKind, check_legal
 from soulseer.models.ledger import LedgerAccount, LedgerAlert, LedgerEntry, LedgerShard, LedgerTransaction
+
+EARNED_KINDS = (
+    AccountKind.READER_EARNINGS_PENDING,
+    AccountKind.READER_EARNINGS_AVAILABLE,
+    AccountKind.READER_RECEIVABLE,
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,22 @@ def lock_account(kind: AccountKind, owner_id: int) -> LedgerAccount:
     if account is None:
         raise LookupError(f"no account {kind} of {owner_id}")
     return account
+
+
+def lock_accounts(ids: Iterable[int], *, earnings_of: Iterable[int] = ()) -> None:
+    """Lock accounts in id order: ``ids`` and all that the readers ``earnings_of`` have earned or owe. Whoever moves
+    money more than once in a transaction locks all of it first, so that nobody waits in a circle."""
+    db.session.execute(
+        select(LedgerAccount.id)
+        .where(
+            or_(
+                LedgerAccount.id.in_(list(ids)),
+                LedgerAccount.owner_id.in_(list(earnings_of)) & LedgerAccount.kind.in_(EARNED_KINDS),
+            )
+        )
+        .order_by(LedgerAccount.id)
+        .with_for_update(key_share=True)
+    )
 
 
 def balance(kind: AccountKind, owner_id: int) -> Decimal:

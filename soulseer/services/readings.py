@@ -85,7 +85,7 @@ def request(client_id: int, slug: str, modality: str, now: datetime) -> ReadingS
     if reader.person_id == client_id:
         raise InvalidInput("reader", "You cannot read for yourself.")
     rate = _offered_rate(reader, modality, client_id)
-    _free_of_stale_readings([client_id, reader.person_id], now)
+    _free_of_stale_readings(client_id, reader.person_id, now)
     policy = policies.current().reading
     wallet = ledger.lock_account(AccountKind.CLIENT_WALLET, client_id)
     needed = rate * policy.minimum_minutes
@@ -148,21 +148,32 @@ def _offered_rate(reader: ReaderProfile, modality: str, client_id: int) -> Decim
     return rate
 
 
-def _free_of_stale_readings(person_ids: list[int], now: datetime) -> None:
+def _free_of_stale_readings(client_id: int, reader_id: int, now: datetime) -> None:
     """Ring time-outs and grace are judged on every request, not only by the job: end what is over."""
     stale = db.session.scalars(
         select(LiveParticipant.reading_session_id)
-        .where(LiveParticipant.person_id.in_(person_ids))
+        .where(LiveParticipant.person_id.in_([client_id, reader_id]))
         .distinct()
         .order_by(LiveParticipant.reading_session_id)
     ).all()
-    for session_id in stale:
-        session = lock(session_id)
+    over = [session for session in map(lock, stale) if _is_over(session, instant_for(session, now))]
+    if over:
+        # With the wallet that the request itself will lock, so that all are locked in one order.
+        wallets = [session.client_account_id for session in over]
+        wallets.append(ledger.account_id(AccountKind.CLIENT_WALLET, client_id))
+        ledger.lock_accounts(wallets, earnings_of=[session.reader_id for session in over])
+    for session in over:
         at = instant_for(session, now)
-        over = session.ring_until if session.state == State.WAITING else session.grace_until
-        if session.state in (State.WAITING, State.PAUSED, State.RECONNECTING) and over and at >= over:
-            settle(session, at, Signs(at, None, None))
+        settle(session, at, Signs(at, None, None))
     db.session.flush()
+
+
+def _is_over(session: ReadingSession, at: datetime) -> bool:
+    """Whether the ring or the grace of a live session has run out."""
+    if session.state == State.WAITING:
+        return at >= session.ring_until
+    paused = session.state in (State.PAUSED, State.RECONNECTING)
+    return paused and session.grace_until is not None and at >= session.grace_until
 
 
 def _claim_participants(session: ReadingSession) -> None:

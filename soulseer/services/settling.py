@@ -20,7 +20,6 @@ from soulseer.domain.presence import Verdict, judge
 from soulseer.domain.readings import Action, EndReason, PauseCause, Role, State, credit_is_due, next_state
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.presence import Signs
-from soulseer.models.ledger import LedgerAccount
 from soulseer.models.readings import LiveParticipant, ReadingSession, ReadingSessionEvent
 from soulseer.services import billing, ledger
 
@@ -121,19 +120,19 @@ def charge_until(
     if session.paid_until >= due_before:
         return
     db.session.flush()
-    # Both accounts are locked first, so that no wallet can be emptied between the look and the charge.
-    db.session.execute(
-        select(LedgerAccount.id)
-        .where(LedgerAccount.id.in_([session.client_account_id, session.reader_account_id]))
-        .order_by(LedgerAccount.id)
-        .with_for_update(key_share=True)
-    )
+    # So that no wallet can be emptied between the look and the charge.
+    lock_accounts(session)
     charged = billing.Charged(still_due=1)
     while charged.still_due:
         charged = billing.charge(
             session.id, session.id, cover=cover, due_before=due_before, now=now, job_run_id=job_run_id
         )
     db.session.refresh(session)
+
+
+def lock_accounts(session: ReadingSession) -> None:
+    """Lock all accounts that settling the session may move, those of a credit as well."""
+    ledger.lock_accounts([session.client_account_id], earnings_of=[session.reader_id])
 
 
 def pause(
@@ -223,6 +222,7 @@ def give_credit(session: ReadingSession, now: datetime) -> None:
     cents = credit_for(session.rate_cents, session.kept_microseconds)
     if cents <= 0:
         return
+    lock_accounts(session)
     rest = share_of(session.rate_cents - cents, session.reader_share)
     reader_cents = session.reader_rate_cents - rest
     postings = [ledger.Posting(session.client_account_id, from_cents(cents))]
@@ -242,13 +242,8 @@ def give_credit(session: ReadingSession, now: datetime) -> None:
 
 def taken_back(reader_id: int, amount: Decimal, now: datetime) -> list[ledger.Posting]:
     """Postings that take ``amount`` dollars from a reader: pending first, then available, then owed."""
-    kinds = (
-        AccountKind.READER_EARNINGS_PENDING,
-        AccountKind.READER_EARNINGS_AVAILABLE,
-        AccountKind.READER_RECEIVABLE,
-    )
     postings = []
-    for kind in kinds:
+    for kind in ledger.EARNED_KINDS:
         if amount <= 0:
             break
         if kind is AccountKind.READER_RECEIVABLE:

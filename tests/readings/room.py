@@ -29,11 +29,13 @@ class Room:
     def __init__(self, wallet: str = "50.00", rate: str = "1.99", modality: str = "text") -> None:
         self.client = factories.person(wallet=wallet)
         self.reader = factories.reader(rate)
+        # Plain numbers, so that threads share no object of anybody's database session.
+        self._people = {"client": self.client.id, "reader": self.reader.person_id}
         with transaction():
             self.id = readings.request(self.client.id, self.reader.slug, modality, at(0)).id
 
     def person(self, who: str) -> int:
-        return self.client.id if who == "client" else self.reader.person_id
+        return self._people[who]
 
     def beat(self, who: str, second: float) -> Meter:
         """A heartbeat."""
