@@ -21,7 +21,7 @@ POLICY = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self
 NOW = datetime(2026, 11, 20, 18, 4, tzinfo=UTC)
 PLACES = {
     "readers": {"browse": "/readers/browse/", "show": "/readers/<slug>/"},
-    "readings": {"list_readings": "/readings/list/"},
+    "reading_list": {"show": "/readings/list/"},
     "wallet": {"show": "/wallet/"},
     "dashboard": {"show": "/dashboard/"},
     "auth": {"login": "/login", "logout": "/logout"},

@@ -130,3 +130,16 @@ def test_a_review_by_its_client_once(browser, visitor) -> None:
     assert "Kind." in visitor.get("/readers/luna/").text
     db.session.rollback()
     assert db.session.scalar(select(func.count()).select_from(Review)) == 1
+
+
+def test_a_free_reader_is_rung_from_the_page(browser) -> None:
+    client = factories.person(wallet="50.00")
+    factories.reader("1.99", slug="luna")
+    signed_in = browser(client)
+    page = signed_in.get("/readers/luna/").text
+    assert page.count('name="reader" value="luna"') == 3
+    assert 'action="/readings/start/"' in page
+    rung = signed_in.post("/readings/start/", {"reader": "luna", "modality": "voice"})
+    assert (rung.status_code, rung.location) == (303, "/readings/1/")
+    assert "In a reading" in signed_in.get("/readers/luna/").text
+    assert "Waiting for an answer" in signed_in.get("/dashboard/").text
