@@ -5,6 +5,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from soulseer.blueprints import (
     access,
+    agora_webhook,
     api_sessions,
     api_wallet,
     auth,
@@ -40,6 +41,7 @@ BLUEPRINTS = (
     wallet.blueprint,
     api_wallet.blueprint,
     stripe_webhook.blueprint,
+    agora_webhook.blueprint,
     front.blueprint,
     readers.blueprint,
     reviews.blueprint,

@@ -1,13 +1,18 @@
 """Agora: RTC and RTM tokens, version 007 by default and 006 by a setting."""
 
+import hashlib
+import hmac
+import json
 import re
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from agora_token_builder import RtcTokenBuilder as RtcTokenBuilder006
 from agora_token_builder import RtmTokenBuilder as RtmTokenBuilder006
 from agoraiotools import RtcTokenBuilder2, RtmTokenBuilder2
 
-from soulseer.domain.errors import VendorError
+from soulseer.domain.errors import VendorError, WebhookRejected
 
 _HEX32 = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -57,3 +62,44 @@ class AgoraGateway:
                 "Agora is not configured: AGORA_APP_ID and AGORA_SECURITY_CERTIFICATE are needed."
             )
         return token
+
+    def verify_notification(self, payload: bytes, signature: str | None) -> "Notification":
+        """What Agora notified, proved by its ``Agora-Signature-V2`` (HMAC-SHA256 of the raw body).
+
+        Raises WebhookRejected for anything unsigned, changed, or not of the documented form.
+        """
+        expected = hmac.new(self.notification_secret.encode(), payload, hashlib.sha256).hexdigest()
+        given = (signature or "").strip().lower().encode()
+        if not self.notification_secret or not hmac.compare_digest(expected.encode(), given):
+            raise WebhookRejected
+        try:
+            body = json.loads(payload)
+            inner = body["payload"]
+            return Notification(
+                id=str(body["noticeId"])[:255],
+                event_type=int(body["eventType"]),
+                channel=str(inner.get("channelName", ""))[:64],
+                uid=int(inner.get("uid") or 0),
+                at=datetime.fromtimestamp(int(inner.get("ts") or 0), UTC),
+            )
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            OSError,
+            RecursionError,
+        ) as error:
+            raise WebhookRejected("The notification is not of the form that Agora documents.") from error
+
+
+@dataclass(frozen=True)
+class Notification:
+    """A channel event: ``uid`` came into or left ``channel`` at ``at`` (UTC, whole seconds)."""
+
+    id: str
+    event_type: int
+    channel: str
+    uid: int
+    at: datetime
