@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import flask_admin
 from flask import Flask
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
@@ -14,6 +15,7 @@ import soulseer.models  # noqa: F401 (fills the metadata)
 from config.logging import configure_logging
 from config.settings import REPOSITORY, Settings, load_settings
 from soulseer import cli, gateways
+from soulseer.admin import init_admin
 from soulseer.blueprints import register_blueprints
 from soulseer.db import db
 from soulseer.domain import policies
@@ -45,6 +47,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     migrate.init_app(app, db)
     csrf.init_app(app)
     register_blueprints(app, csrf)
+    init_admin(app, environment="Sandbox" if settings.sandbox else settings.app_env.capitalize())
     cli.register(app)
     start_sentry(settings)
     wrap_wsgi(app, settings)
@@ -142,6 +145,8 @@ def wrap_wsgi(app: Flask, settings: Settings) -> None:
     static = Path(str(app.static_folder))
     white = WhiteNoise(app.wsgi_app, autorefresh=not settings.production, max_age=3600)
     white.add_files(str(static), prefix="static/")
+    # Flask-Admin's Bootstrap: public files, not to be asked of Flask (and a signed-in person's row) on every page.
+    white.add_files(str(Path(flask_admin.__file__).parent / "static"), prefix="admin/static/")
     app.wsgi_app = white  # type: ignore[method-assign]
     if settings.trusted_proxies:
         count = settings.trusted_proxies

@@ -21,8 +21,8 @@ from soulseer.db import db
 from soulseer.domain.errors import SoulSeerError
 from soulseer.gateways.issuer import Issuer
 from soulseer.gateways.stripe import StripeRefused
-from soulseer.jobs import status as jobs_status
 from soulseer.jobs.schedule import QUEUES
+from soulseer.services import job_status
 
 
 class Sick(Exception):
@@ -108,7 +108,7 @@ def workers() -> str:
 
 
 def scheduler() -> str:
-    leader = jobs_status.leader()
+    leader = job_status.leader()
     if leader is None:
         raise Sick("nobody leads: run `flask jobs scheduler`")
     return f"led by {leader}"

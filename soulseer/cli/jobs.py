@@ -8,10 +8,11 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from soulseer.jobs import runner, status, worker
+from soulseer.jobs import runner, worker
 from soulseer.jobs.context import JobArgumentError
-from soulseer.jobs.schedule import slot_at
+from soulseer.jobs.schedule import JOBS, slot_at
 from soulseer.jobs.scheduler import Scheduler
+from soulseer.services import job_status
 
 group = AppGroup("jobs", help="The schedule, its processes and its runs.")
 
@@ -34,8 +35,8 @@ def scheduler_command() -> None:
 def list_command(as_json: bool) -> None:
     """The schedule, the last run of each job, and the leader."""
     now = datetime.now(UTC)
-    rows = [_row(entry, now) for entry in status.statuses()]
-    leader = status.leader()
+    rows = [_row(entry, now) for entry in job_status.statuses()]
+    leader = job_status.leader()
     if as_json:
         click.echo(json.dumps({"leader": leader, "jobs": rows}))
         return
@@ -46,7 +47,7 @@ def list_command(as_json: bool) -> None:
         click.echo(f"{row['name']:<24} every {row['seconds']:>4} s  {row['queue']:<9} {said}")
 
 
-def _row(entry: status.JobStatus, now: datetime) -> dict[str, Any]:
+def _row(entry: job_status.JobStatus, now: datetime) -> dict[str, Any]:
     run = entry.last_run
     return {
         "name": entry.job.name,
@@ -87,9 +88,9 @@ def run_command(
     """Run one job in this process; its counts are JSON on the last line."""
     if (now_text or assume_present) and current_app.extensions["settings"].production:
         raise click.UsageError("--now and --assume-present are refused in production")
-    job = runner.JOBS.get(name)
+    job = JOBS.get(name)
     if job is None:
-        raise click.UsageError(f"no job {name!r}; there are: {', '.join(sorted(runner.JOBS))}")
+        raise click.UsageError(f"no job {name!r}; there are: {', '.join(sorted(JOBS))}")
     if dry_run and not job.supports_dry_run:
         raise click.UsageError(f"{name} has no dry run")
     request = runner.Request(

@@ -124,6 +124,10 @@ class PresenceUnavailable(SoulSeerError):
     code, status, title = "presence_unavailable", 503, "The site cannot see who is present right now"
 
 
+class QueueUnavailable(SoulSeerError):
+    code, status, title = "queue_unavailable", 503, "The queues do not answer right now"
+
+
 class VendorError(SoulSeerError):
     """An outside system refused or did not answer; nothing was lost, the call may be repeated."""
 

@@ -1,13 +1,28 @@
 """RQ: hands work to the workers. Losing what is queued loses nothing: sweeps find what is due in PostgreSQL."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
-from rq import Queue
+from redis.exceptions import RedisError
+from rq import Queue, Worker
 from rq.exceptions import DuplicateJobError
 
+from soulseer.domain.errors import QueueUnavailable
+
 RUNNER = "soulseer.jobs.runner.run_queued"
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """``busy``: whether it runs a job now. ``last_seen``: its last heartbeat, UTC."""
+
+    name: str
+    queues: tuple[str, ...]
+    busy: bool
+    last_seen: datetime | None
 
 
 class QueueGateway:
@@ -46,3 +61,25 @@ class QueueGateway:
         except DuplicateJobError:
             return False
         return True
+
+    def lengths(self, names: Iterable[str]) -> dict[str, int]:
+        """How many jobs wait in each queue. Raises QueueUnavailable."""
+        try:
+            return {name: self.queue(name).count for name in names}
+        except RedisError as error:
+            raise QueueUnavailable from error
+
+    def workers(self) -> list[WorkerState]:
+        """The workers that are registered. Raises QueueUnavailable."""
+        try:
+            return [
+                WorkerState(
+                    name=worker.name,
+                    queues=tuple(worker.queue_names()),
+                    busy=worker.get_state() == "busy",
+                    last_seen=worker.last_heartbeat and worker.last_heartbeat.replace(tzinfo=UTC),
+                )
+                for worker in Worker.all(connection=self.redis)
+            ]
+        except RedisError as error:
+            raise QueueUnavailable from error

@@ -8,10 +8,9 @@ from typing import Any
 import psycopg
 import structlog
 
-log = structlog.get_logger(__name__)
+from soulseer.domain.schedule import LEADER_LOCK_KEY
 
-# Any number that nothing else in this database locks.
-LOCK_KEY = 0x50_55_4C_53_45_45_52
+log = structlog.get_logger(__name__)
 
 
 class Leadership:
@@ -35,7 +34,7 @@ class Leadership:
             # The server notices within half a second that a waiting or leading scheduler was killed.
             options="-c client_connection_check_interval=500ms -c lock_timeout=0 -c idle_session_timeout=0",
         )
-        self._connection.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+        self._connection.execute("SELECT pg_advisory_lock(%s)", [LEADER_LOCK_KEY])
         log.info("scheduler_leads")
 
     def holds(self) -> bool:

@@ -134,6 +134,8 @@ class ReadingMinute(db.Model):  # type: ignore[name-defined, misc]
             "AND amount = reader_part + platform_part",
             name="balanced",
         ),
+        # A few bytes for each 128 pages: what was charged in a day, without an index that each minute must pay for.
+        Index("ix_reading_minute_charged_at", "charged_at", postgresql_using="brin"),
     )
 
     reading_session_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

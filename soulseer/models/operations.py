@@ -22,6 +22,7 @@ class JobRun(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint("(outcome = 'running') = (finished_at IS NULL)", name="finished"),
         Index("uq_job_run_job_slot", "job", "slot", unique=True, postgresql_where=text("slot IS NOT NULL")),
         Index("ix_job_run_job_id", "job", text("id DESC")),
+        Index("ix_job_run_failed", "started_at", postgresql_where=text("outcome = 'failed'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

@@ -46,6 +46,7 @@ class TopUp(db.Model):  # type: ignore[name-defined, misc]
         Index("ix_top_up_person_id_id", "person_id", text("id DESC")),
         UniqueConstraint("person_id", "idempotency_key"),
         Index("ix_top_up_due", "next_check_at", postgresql_where=text("state IN ('created', 'open')")),
+        Index("ix_top_up_paid_at", "paid_at", postgresql_where=text("state = 'paid'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -81,6 +82,7 @@ class WebhookEvent(db.Model):  # type: ignore[name-defined, misc]
             "next_attempt_at",
             postgresql_where=text("status IN ('received', 'failed')"),
         ),
+        Index("ix_webhook_event_quarantined", "received_at", postgresql_where=text("status = 'quarantined'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

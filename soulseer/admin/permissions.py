@@ -1,0 +1,39 @@
+"""Who may see and do what in the back office: the one matrix. Tests crawl every address by every role against it."""
+
+from collections.abc import Iterable
+
+STAFF = frozenset({"support", "moderator", "finance", "ops", "admin"})
+SUPPORT, FINANCE, OPS, ADMIN = "support", "finance", "ops", "admin"
+
+# By page: whoever holds one of the roles sees it in the menu and may open it.
+PAGES: dict[str, frozenset[str]] = {
+    "dashboard": STAFF,
+    "sessions": STAFF,
+    "people": frozenset({SUPPORT, ADMIN}),
+    "accounts": frozenset({SUPPORT, FINANCE, ADMIN}),
+    "transactions": frozenset({SUPPORT, FINANCE, ADMIN}),
+    "alerts": frozenset({SUPPORT, FINANCE, ADMIN}),
+    "top_ups": frozenset({SUPPORT, FINANCE, ADMIN}),
+    "jobs": frozenset({OPS, ADMIN}),
+    "runs": frozenset({OPS, ADMIN}),
+    "webhooks": frozenset({FINANCE, OPS, ADMIN}),
+    "audit": frozenset({ADMIN}),
+}
+
+# By action: each is a POST with a reason and an audit row.
+ACTIONS: dict[str, frozenset[str]] = {
+    "end_session": frozenset({SUPPORT, ADMIN}),
+    "retry_finalize": frozenset({SUPPORT, FINANCE, ADMIN}),
+    "resolve_alert": frozenset({FINANCE, ADMIN}),
+    "run_job": frozenset({OPS, ADMIN}),
+}
+
+
+def may_see(page: str, roles: Iterable[str]) -> bool:
+    """Whether a holder of ``roles`` may open ``page``."""
+    return not PAGES[page].isdisjoint(roles)
+
+
+def may_do(action: str, roles: Iterable[str]) -> bool:
+    """Whether a holder of ``roles`` may do ``action``."""
+    return not ACTIONS[action].isdisjoint(roles)

@@ -1,0 +1,121 @@
+"""People and the audit log for staff."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Row, Select, func, or_, select
+
+from soulseer.db import db
+from soulseer.domain.errors import NotFound
+from soulseer.models.ledger import LedgerAccount
+from soulseer.models.operations import AuditEntry
+from soulseer.models.people import Person, PersonRole
+from soulseer.models.readers import ReaderProfile
+from soulseer.models.readings import LiveParticipant
+from soulseer.services.console import Listed, Window, listed, on_days, people_named
+
+_roles = (
+    select(func.array_agg(PersonRole.role))
+    .where(PersonRole.person_id == Person.id)
+    .correlate(Person)
+    .scalar_subquery()
+    .label("roles")
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """One person as support sees them; ``live_session_id`` where they are in a reading now."""
+
+    person: Person
+    profile: ReaderProfile | None
+    accounts: Sequence[LedgerAccount]
+    live_session_id: int | None
+
+
+def people(
+    window: Window,
+    *,
+    named: str | None = None,
+    role: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> Listed:
+    """People, newest first. ``named``: how a handle or an email address begins, or a whole number of a person."""
+    query = select(
+        Person.id, Person.handle, Person.email, Person.created_at, Person.suspended_at, _roles
+    ).where(*on_days(Person.created_at, since, until))
+    if named:
+        begins = named.strip().lower()
+        query = query.where(
+            or_(
+                func.starts_with(func.lower(Person.handle), begins),
+                func.starts_with(func.lower(Person.email), begins),
+                Person.id.in_(people_named(begins)),
+            )
+        )
+    if role:
+        query = query.where(Person.id.in_(select(PersonRole.person_id).where(PersonRole.role == role)))
+    return listed(query, Person.id, window)
+
+
+def known(person_id: int) -> Known:
+    """One person. Four statements. Raises NotFound."""
+    row = db.session.execute(
+        select(Person, ReaderProfile, LiveParticipant.reading_session_id)
+        .outerjoin(ReaderProfile, ReaderProfile.person_id == Person.id)
+        .outerjoin(LiveParticipant, LiveParticipant.person_id == Person.id)
+        .where(Person.id == person_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no person {person_id}.")
+    accounts = db.session.scalars(
+        select(LedgerAccount).where(LedgerAccount.owner_id == person_id).order_by(LedgerAccount.id)
+    )
+    return Known(row[0], row[1], accounts.all(), row[2])
+
+
+def _entries() -> Select:
+    return select(
+        AuditEntry.id, AuditEntry, Person.handle.label("actor"), Person.email.label("actor_email")
+    ).outerjoin(Person, Person.id == AuditEntry.actor_id)
+
+
+def audit_entries(
+    window: Window,
+    *,
+    actor: str | None = None,
+    action: str | None = None,
+    object_type: str | None = None,
+    object_id: str | None = None,
+) -> Listed:
+    """The audit log, newest first. ``actor``: a handle, email address or number."""
+    query = _entries()
+    if actor:
+        query = query.where(AuditEntry.actor_id.in_(people_named(actor)))
+    if action:
+        query = query.where(AuditEntry.action == action)
+    if object_type:
+        query = query.where(AuditEntry.object_type == object_type)
+    if object_id:
+        query = query.where(AuditEntry.object_id == object_id)
+    return listed(query, AuditEntry.id, window)
+
+
+def audit_entry(entry_id: int) -> Row:
+    """One entry: ``AuditEntry``, ``actor``, ``actor_email``. Raises NotFound."""
+    found = db.session.execute(_entries().where(AuditEntry.id == entry_id)).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no audit entry {entry_id}.")
+    return found
+
+
+def audit_of(object_type: str, object_id: object, limit: int = 20) -> Sequence[Row]:
+    """The newest audit entries about one thing; one statement, by its index."""
+    return db.session.execute(
+        _entries()
+        .where(AuditEntry.object_type == object_type, AuditEntry.object_id == str(object_id))
+        .order_by(AuditEntry.id.desc())
+        .limit(limit)
+    ).all()

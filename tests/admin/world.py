@@ -1,0 +1,151 @@
+"""One of everything, with script in every text field that anybody outside may fill."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from soulseer.db import db, transaction
+from soulseer.domain import clock
+from soulseer.models.ledger import LedgerAlert, LedgerTransaction
+from soulseer.models.operations import AuditEntry, JobRun
+from soulseer.models.payments import TopUp, WebhookEvent
+from soulseer.models.people import Person
+from soulseer.models.readers import ReaderProfile
+from soulseer.services import audit, ledger
+from soulseer.services.ledger import raise_alert
+from tests.factories import START
+from tests.readings.room import Room
+
+SCRIPT = "<script>alert('x')</script>\"'{{7*7}}"
+
+
+@dataclass
+class World:
+    """Ids of one of everything; ``live`` is a session in its second minute, ``over`` one that is finalized."""
+
+    live: int
+    over: int
+    client: int
+    wallet: int
+    transaction: int
+    alert: int
+    run: int
+    webhook: int
+    top_up: int
+    audit: int
+
+    def pages(self) -> dict[str, list[str]]:
+        """Every address of the console that is read, by its page in the matrix of permissions."""
+        return {
+            "dashboard": ["/admin/dashboard/"],
+            "sessions": [
+                "/admin/sessions/",
+                f"/admin/sessions/{self.live}/",
+                f"/admin/sessions/{self.over}/",
+            ],
+            "people": ["/admin/people/", f"/admin/people/{self.client}/"],
+            "accounts": ["/admin/accounts/", f"/admin/accounts/{self.wallet}/"],
+            "transactions": [
+                "/admin/transactions/",
+                f"/admin/transactions/{self.transaction}/",
+                f"/admin/transactions/minutes/{self.over}/1/",
+            ],
+            "alerts": ["/admin/alerts/", f"/admin/alerts/{self.alert}/"],
+            "top_ups": ["/admin/top-ups/", f"/admin/top-ups/{self.top_up}/"],
+            "jobs": ["/admin/jobs/", "/admin/jobs/billing_tick/"],
+            "runs": ["/admin/runs/", f"/admin/runs/{self.run}/"],
+            "webhooks": ["/admin/webhooks/", f"/admin/webhooks/{self.webhook}/"],
+            "audit": ["/admin/audit/", f"/admin/audit/{self.audit}/"],
+        }
+
+    def actions(self) -> dict[str, str]:
+        """Every address that changes something, by its action in the matrix."""
+        return {
+            "end_session": f"/admin/sessions/{self.live}/end/",
+            "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
+            "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
+            "run_job": "/admin/jobs/billing_tick/run/",
+        }
+
+
+def build() -> World:
+    """Make it, by the services where there is one."""
+    over = Room().start()
+    over.beats(10, 130)
+    over.tick(100)
+    over.do("end", "reader", 135)
+    over.finalize(140)
+    live = Room().start()
+    live.beats(10, 90)
+    live.tick(95)
+    with transaction():
+        person = db.session.get_one(Person, over.client.id)
+        person.suspended_reason = SCRIPT
+        person.email = f"{SCRIPT}@test.test"
+        profile = db.session.get_one(ReaderProfile, over.reader.person_id)
+        profile.display_name = SCRIPT
+        raise_alert("planted", SCRIPT, START, reading_session_id=over.id)
+        ledger.post(
+            ledger.TransferKind.ADJUSTMENT,
+            f"test:{SCRIPT}",
+            [
+                ledger.Posting(ledger.account_id(ledger.AccountKind.PLATFORM_PROMOTIONS), Decimal("-1.00")),
+                ledger.Posting(
+                    ledger.account_id(ledger.AccountKind.CLIENT_WALLET, over.client.id), Decimal("1.00")
+                ),
+            ],
+            START,
+            memo=SCRIPT,
+        )
+        audit.record("planted", "person", over.client.id, START, reason=SCRIPT, details={"said": SCRIPT})
+        wallet = ledger.account_id(ledger.AccountKind.CLIENT_WALLET, over.client.id)
+        rows = [
+            JobRun(
+                job="session_finalize",
+                reason=SCRIPT,
+                arguments={"session": SCRIPT},
+                counts={"failed": 1, "list": [SCRIPT]},
+                error=SCRIPT,
+                outcome="failed",
+                started_at=clock.now() - timedelta(hours=1),
+                finished_at=clock.now(),
+            ),
+            WebhookEvent(
+                vendor="stripe",
+                event_id="evt_1",
+                type=SCRIPT,
+                payload=json.dumps({"said": SCRIPT}).encode(),
+                status="quarantined",
+                received_at=START,
+                processed_at=START,
+                error=SCRIPT,
+            ),
+            TopUp(
+                person_id=over.client.id,
+                account_id=wallet,
+                amount=Decimal("25.00"),
+                state="failed",
+                failure=SCRIPT,
+                created_at=START,
+            ),
+        ]
+        db.session.add_all(rows)
+    with db.session.no_autoflush:
+        newest = {
+            model: db.session.scalar(db.select(model.id).order_by(model.id.desc()).limit(1))
+            for model in (LedgerTransaction, LedgerAlert, AuditEntry)
+        }
+    run, webhook, top_up = (row.id for row in rows)
+    return World(
+        live.id,
+        over.id,
+        over.client.id,
+        wallet,
+        newest[LedgerTransaction],
+        newest[LedgerAlert],
+        run,
+        webhook,
+        top_up,
+        newest[AuditEntry],
+    )
