@@ -6,6 +6,7 @@ import "./room/note.js";
 import { Refused, Unreachable, call, uuid } from "./room/server.js";
 import { Stage } from "./room/stage.js";
 import { Talk } from "./room/talk.js";
+import { Tokens } from "./room/tokens.js";
 import { Warnings, words } from "./room/warnings.js";
 
 const root = document.querySelector("[data-room]");
@@ -20,6 +21,7 @@ const HISTORY_PAGE = 100;
 
 const clock = new ServerClock();
 const panel = new MeterPanel();
+const tokens = new Tokens(facts, clock);
 const stage = new Stage(facts);
 const warnings = new Warnings(sessionStorage, `room-${facts.id}-warned`);
 const talk = new Talk(facts, { failed: lost, refused });
@@ -169,6 +171,7 @@ function step() {
     if (!busy.poll && !busy.move && now >= due.poll) peek();
     return;
   }
+  tokens.tend(meter);
   if (!busy.poll && now >= due.poll) poll();
   if (!busy.beat && failures === 0 && now >= due.beat) beat();
   if (!busy.move && failures === 0 && now >= due.join && joinIsDue()) {

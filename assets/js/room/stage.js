@@ -85,7 +85,7 @@ export class Stage {
   #pause(meter, paused, steppedOut) {
     const reconnecting = meter.state === "reconnecting";
     show(one("[data-pause]"), paused || reconnecting);
-    if (!paused && !reconnecting) return;
+    if (!paused && !reconnecting) return show(one('[data-action="top-up"]'), true);
     const role = this.#facts.role;
     const pause = reconnecting
       ? { title: `Waiting for ${this.#facts.other}`, text: "The clock starts again as soon as you are both here." }
@@ -98,7 +98,9 @@ export class Stage {
       steppedOut || meter.pause_cause === `${role}_dropped` || meter.pause_cause === "platform" || (lowBalance && role === "client");
     show(one("[data-return]"), paused && mine && (role === "reader" || covered));
     put(one("[data-return] [data-label]"), steppedOut ? "Come back" : "Go on");
-    show(one("[data-pause-top-up]"), paused && role === "client" && !covered);
+    const needsMoney = paused && role === "client" && !covered;
+    show(one("[data-pause-top-up]"), needsMoney);
+    show(one('[data-action="top-up"]'), !needsMoney);
   }
 
   /** The clocks of ring and grace. */

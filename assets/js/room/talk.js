@@ -10,6 +10,7 @@ export class Talk {
   #items = new Map();
   #outbox;
   #sending = false;
+  #following = true;
   #facts;
   #hooks;
 
@@ -22,6 +23,9 @@ export class Talk {
     this.#hooks = hooks;
     // History is not news: the log is heard from its end on.
     this.#log.setAttribute("aria-live", "off");
+    this.#log.addEventListener("scroll", () => (this.#following = this.#atBottom()), { passive: true });
+    // What comes and goes around the log must not cover its end.
+    new ResizeObserver(() => this.#following && this.toBottom()).observe(this.#log);
     this.#outbox = JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
     for (const entry of this.#outbox) this.#showPending(entry);
   }
@@ -155,6 +159,7 @@ export class Talk {
   }
 
   toBottom() {
+    this.#following = true;
     this.#log.scrollTop = this.#log.scrollHeight;
   }
 }
