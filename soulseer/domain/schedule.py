@@ -71,6 +71,13 @@ PLANS: tuple[JobPlan, ...] = (
         purpose="Says of runs whose worker was killed that they are over.",
         supports_dry_run=True,
     ),
+    JobPlan(
+        name="forget_expired",
+        seconds=lambda: 86_400,
+        queue="sessions",
+        purpose="Deletes the answers kept under Idempotency-Keys for 30 days; never anything with money.",
+        supports_dry_run=True,
+    ),
 )
 PLAN_BY_NAME = {plan.name: plan for plan in PLANS}
 

@@ -1,0 +1,19 @@
+"""Deletes what has served its time: answers kept under Idempotency-Keys. Nothing with money is ever deleted."""
+
+from datetime import timedelta
+from typing import Any
+
+from soulseer.db import transaction
+from soulseer.jobs.context import JobContext
+from soulseer.services import idempotency
+
+# Far longer than anybody retries a request.
+KEPT_FOR = timedelta(days=30)
+
+
+def run(context: JobContext) -> dict[str, Any]:
+    """Forget records older than KEPT_FOR at ``context.now``."""
+    if context.dry_run:
+        return {"dry_run": True, "before": (context.now - KEPT_FOR).isoformat()}
+    with transaction():
+        return {"idempotency_records": idempotency.forget_before(context.now - KEPT_FOR)}
