@@ -6,10 +6,11 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from flask import Flask
@@ -36,14 +37,15 @@ class Bench:
 
 
 @contextmanager
-def product(**settings: object) -> Iterator[Bench]:
+def product(**settings: Any) -> Iterator[Bench]:
     """Servers in a temporary folder, durable, and the application on them."""
     directory = Path(tempfile.mkdtemp(prefix="soulseer-bench-"))
     try:
-        with (
-            EmbeddedPostgres(directory / "postgres") as postgres,
-            EmbeddedValkey(directory / "valkey") as valkey,
-        ):
+        with ExitStack() as stack:
+            postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres"))
+            # Durable like the real one, so it keeps its data when it stops; ours is worth nothing afterwards.
+            stack.callback(postgres.remove)
+            valkey = stack.enter_context(EmbeddedValkey(directory / "valkey"))
             if not postgres.has_database("soulseer"):
                 postgres.create_database("soulseer")
             environment = {

@@ -45,7 +45,7 @@ def serve(module: str, environment: dict[str, str]) -> tuple["subprocess.Popen[b
 
 
 def cookie(bench: Bench, person_id: int) -> str:
-    """A browser's signed-in cookie for the person."""
+    """A browser's cookie for the person, as it is after the first page: signed in, with the seed of its CSRF tokens."""
     login = uuid.uuid4()
     bench.database.execute(
         "INSERT INTO login (id, person_id, created_at, expires_at) VALUES (%s, %s, now(), now() + interval '1 day')",
@@ -53,7 +53,8 @@ def cookie(bench: Bench, person_id: int) -> str:
     )
     serializer = bench.app.session_interface.get_signing_serializer(bench.app)  # type: ignore[attr-defined]
     assert serializer is not None
-    return f"soulseer={serializer.dumps({'_user_id': str(login), '_fresh': True})}"
+    session = {"_user_id": str(login), "_fresh": True, "_permanent": True, "csrf_token": login.hex}
+    return f"soulseer={serializer.dumps(session)}"
 
 
 def rate(url: str, header: str | None, duration: int) -> float:
@@ -69,35 +70,57 @@ def rate(url: str, header: str | None, duration: int) -> float:
     return float(found.group(1))
 
 
+# 25 readers with reviews of 25 clients each; one client with readings done, top-ups and gifts, told newest first.
+FILL = (
+    "INSERT INTO reader_rate (reader_id, modality, rate, offered) SELECT person_id, modality, 199, true "
+    "FROM reader_profile, unnest(ARRAY['text', 'voice', 'video']) modality",
+    "UPDATE reader_profile SET headline = 'Tarot and time', specialties = 'Tarot, love, work', "
+    "biography = repeat('Words. ', 80), rating_sum = 110, rating_count = 25",
+    # Finished readings of three minutes: the client with every reader, and every client with the first reader.
+    "INSERT INTO reading_session (client_id, reader_id, client_account_id, reader_account_id, created_at, ring_until, activated_at, "
+    "ended_at, finalized_at, end_reason, active_microseconds, kept_microseconds, rate, reader_rate, minutes_billed, credit, "
+    "minimum_minutes, reconnects, reader_share, state, modality, channel, currency) "
+    "SELECT c.client_id, r.reader_id, c.client_account_id, r.reader_account_id, at, at, at, at, at, 'client_ended', 180000000, 0, "
+    "199, 139, 3, 0, 1, 0, 0.7, 'finalized', 'text', 'done' || c.id || '-' || r.id, 'USD' "
+    "FROM reading_session c, reading_session r, LATERAL (SELECT now() - (1000 - r.id) * interval '1 hour') past(at) "
+    "WHERE (c.id = 1 AND r.id <= 25 OR r.id = 1 AND c.id BETWEEN 2 AND 26) ORDER BY r.id, c.id",
+    "INSERT INTO reading_minute (reading_session_id, charged_at, minute, amount, reader_part, platform_part) "
+    "SELECT id, created_at + minute * interval '1 minute', minute, 199, 139, 60 FROM reading_session, generate_series(1, 3) minute "
+    "WHERE state = 'finalized'",
+    "INSERT INTO review (reading_session_id, client_id, reader_id, stars, body, created_at) "
+    "SELECT id, client_id, reader_id, 3 + id % 3, 'Clear and kind.', created_at FROM reading_session "
+    "WHERE state = 'finalized' ORDER BY id",
+    "INSERT INTO top_up (person_id, account_id, amount, currency, state, paid_at, return_path, created_at) "
+    "SELECT client_id, client_account_id, 2500, 'USD', 'paid', now(), '/wallet/', now() "
+    "FROM reading_session, generate_series(1, 5) WHERE id = 1",
+    # Between the readings: a top-up, a gift, and unused time given back.
+    "WITH t AS (INSERT INTO ledger_transaction (kind, idempotency_key, memo, created_at, reading_session_id) "
+    " SELECT (ARRAY['top_up', 'promotion', 'fair_credit'])[n % 3 + 1], 'fill:' || n, '', "
+    "  now() - (1000 - n) * interval '1 hour' + interval '10 minutes', CASE n % 3 WHEN 2 THEN 65 + n END "
+    " FROM generate_series(1, 25) n ORDER BY n RETURNING id) "
+    "INSERT INTO ledger_entry (transaction_id, account_id, amount, currency) SELECT t.id, side.account, side.amount, 'USD' FROM t, "
+    "LATERAL (VALUES ((SELECT client_account_id FROM reading_session WHERE id = 1), 100), "
+    "((SELECT id FROM ledger_account WHERE kind = 'platform_promotions'), -100)) side(account, amount) ORDER BY t.id",
+    "INSERT INTO reading_message (reading_session_id, number, sender_id, client_key, body, created_at) "
+    "SELECT id, n, CASE WHEN n % 2 = 0 THEN client_id ELSE reader_id END, gen_random_uuid(), 'Message ' || n, now() "
+    "FROM reading_session, generate_series(1, 20) n WHERE id = 1",
+)
+
+
 def fill(bench: Bench) -> tuple[int, int, str]:
-    """25 readers with rates and reviews, a client with a long wallet history and a live session: (client, session, slug)."""
+    """Full pages for one client: (the client's id, the id of a live session, the slug of its reader)."""
     add_sessions(bench, 40)
     database = bench.database
-    database.execute(
-        "INSERT INTO reader_rate (reader_id, modality, rate, offered) SELECT person_id, modality, 199, true "
-        "FROM reader_profile, unnest(ARRAY['text', 'voice', 'video']) modality"
-    )
-    database.execute(
-        "UPDATE reader_profile SET headline = 'Tarot and time', biography = repeat('Words. ', 80)"
-    )
-    row = database.execute(
-        "SELECT id, client_id, reader_id FROM reading_session ORDER BY id LIMIT 1"
-    ).fetchone()
+    row = database.execute("SELECT id, client_id FROM reading_session ORDER BY id LIMIT 1").fetchone()
     assert row is not None
-    session, client, _ = row
+    session, client = row
+    for statement in FILL:
+        database.execute(statement)  # type: ignore[call-overload]
     database.execute("INSERT INTO person_role (person_id, role) VALUES (%s, 'client')", [client])
     now = datetime.now(UTC)
     database.execute(
         "UPDATE reading_session SET paid_until = %s, covered_until = %s, active_since = %s WHERE id = %s",
         [now + timedelta(days=1), now, now, session],
-    )
-    database.execute(
-        "WITH t AS (INSERT INTO ledger_transaction (kind, idempotency_key, memo, created_at) "
-        " SELECT 'adjustment', 'fill:' || n, '', now() FROM generate_series(1, 60) n RETURNING id) "
-        "INSERT INTO ledger_entry (transaction_id, account_id, amount, currency) SELECT t.id, side.account, side.amount, 'USD' FROM t, "
-        "LATERAL (VALUES ((SELECT id FROM ledger_account WHERE owner_id = %s AND kind = 'client_wallet'), 100), "
-        "((SELECT id FROM ledger_account WHERE kind = 'platform_promotions'), -100)) side(account, amount)",
-        [client],
     )
     database.execute("VACUUM ANALYZE")
     return client, session, "r1"
@@ -107,7 +130,8 @@ def main(duration: int) -> None:
     with product() as bench:
         client, session, slug = fill(bench)
         signed_in = f"Cookie: {cookie(bench, client)}"
-        ours, port = serve("wsgi:app", bench.environment)
+        # As shipped: each request writes its line.
+        ours, port = serve("wsgi:app", {**bench.environment, "LOG_LEVEL": "INFO"})
         bare, bare_port = serve("bench.bare:app", bench.environment)
         base = f"http://127.0.0.1:{port}"
         try:
