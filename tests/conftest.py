@@ -98,6 +98,11 @@ def superuser(environment: dict[str, str]) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def empty(migrated_app: Flask, superuser: psycopg.Connection) -> None:
     """Empty every table but the platform's accounts, and Redis."""
+    empty_tables(superuser)
+
+
+def empty_tables(superuser: psycopg.Connection) -> None:
+    """What ``empty`` does, for fixtures that live longer than one test."""
     tables = superuser.execute(
         "SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables WHERE schemaname = 'public' "
         "AND tablename NOT IN ('alembic_version', 'ledger_account', 'ledger_shard')"

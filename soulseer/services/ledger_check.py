@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import text
 
 from soulseer.db import db
-from soulseer.domain.accounts import AccountKind
+from soulseer.domain.accounts import CHART, AccountKind
 from soulseer.domain.transfers import TRANSFERS, TransferKind
 
 LISTED = 50
@@ -66,7 +66,7 @@ CHECKS: tuple[tuple[str, str], ...] = (
            ), booked AS (SELECT account_id, sum(amount) AS amount FROM moved GROUP BY account_id),
            cached AS (
                SELECT a.id, a.kind, CASE WHEN a.hot
-                   THEN (SELECT coalesce(sum(s.balance), 0) FROM ledger_shard s WHERE s.account_id = a.id)
+                   THEN a.balance + (SELECT coalesce(sum(s.balance), 0) FROM ledger_shard s WHERE s.account_id = a.id)
                    ELSE a.balance END AS balance
                FROM ledger_account a
            )
@@ -78,6 +78,15 @@ CHECKS: tuple[tuple[str, str], ...] = (
         "floors_hold",
         """SELECT 'account ' || id || ' (' || kind || ')', balance || ' cents is below ' || floor
            FROM ledger_account WHERE balance < floor""",
+    ),
+    (
+        "accounts_follow_the_chart",
+        """SELECT 'account ' || a.id || ' (' || a.kind || ')', 'floor ' || coalesce(a.floor::text, 'none')
+                  || CASE WHEN a.hot THEN ', in shards' ELSE '' END || coalesce(', of person ' || a.owner_id, ', of nobody')
+           FROM ledger_account a LEFT JOIN unnest(CAST(:kinds AS text[]), CAST(:floors AS bigint[]), CAST(:hot AS boolean[]),
+                CAST(:personal AS boolean[])) AS chart(kind, floor, hot, personal) ON chart.kind = a.kind
+           WHERE a.floor IS DISTINCT FROM chart.floor OR a.hot IS DISTINCT FROM chart.hot
+               OR (a.owner_id IS NOT NULL) IS DISTINCT FROM chart.personal""",
     ),
     (
         "keys_are_unique",
@@ -115,25 +124,38 @@ CHECKS: tuple[tuple[str, str], ...] = (
            FROM reading_session s
                LEFT JOIN ledger_transaction t ON t.reading_session_id = s.id AND t.kind = 'fair_credit'
                LEFT JOIN ledger_entry e ON e.transaction_id = t.id AND e.account_id = s.client_account_id
-           GROUP BY s.id HAVING s.credit <> coalesce(sum(e.amount), 0)""",
+           GROUP BY s.id HAVING s.credit <> coalesce(sum(e.amount), 0)
+           UNION ALL
+           SELECT 'transaction ' || id, 'a credit without a reading' FROM ledger_transaction
+           WHERE kind = 'fair_credit' AND reading_session_id IS NULL""",
     ),
     (
         "finalized_sessions_agree",
-        """SELECT 'reading ' || s.id, s.minutes_billed || ' minutes billed for ' || s.active_microseconds || ' µs'
-                  || coalesce(', receipt over ' || r.total, ', no receipt')
-           FROM reading_session s LEFT JOIN reading_receipt r ON r.reading_session_id = s.id
+        """WITH credit AS (
+               SELECT t.reading_session_id AS id, sum(e.amount) AS reader_part FROM ledger_transaction t
+                   JOIN ledger_entry e ON e.transaction_id = t.id JOIN ledger_account a ON a.id = e.account_id
+               WHERE t.kind = 'fair_credit' AND a.kind LIKE 'reader_%' GROUP BY t.reading_session_id
+           )
+           SELECT 'reading ' || s.id, s.minutes_billed || ' minutes billed for ' || s.active_microseconds || ' µs'
+                  || coalesce(', receipt over ' || r.total || ' = ' || r.reader_part || ' + ' || r.platform_part, ', no receipt')
+           FROM reading_session s LEFT JOIN reading_receipt r ON r.reading_session_id = s.id LEFT JOIN credit c ON c.id = s.id
            WHERE s.state = 'finalized' AND (
                r.reading_session_id IS NULL
                OR s.minutes_billed <> CASE WHEN s.activated_at IS NULL THEN 0
                    ELSE greatest(1, ceil(s.active_microseconds / 60000000.0)) END
-               OR r.total <> s.minutes_billed::bigint * s.rate - s.credit)""",
+               OR r.minutes <> s.minutes_billed OR r.credited <> s.credit
+               OR r.charged <> s.minutes_billed::bigint * s.rate OR r.total <> r.charged - r.credited
+               OR r.reader_part <> s.minutes_billed::bigint * s.reader_rate + coalesce(c.reader_part, 0)
+               OR r.platform_part <> r.total - r.reader_part)""",
     ),
     (
         "paid_time_is_used_or_kept",
         """SELECT 'reading ' || id, minutes_billed || ' minutes paid, ' || active_microseconds || ' µs used, '
                   || kept_microseconds || ' µs kept'
-           FROM reading_session WHERE state IN ('paused', 'reconnecting')
-               AND minutes_billed * 60000000::bigint <> active_microseconds + kept_microseconds""",
+                  || CASE WHEN state = 'active' THEN ', paid until ' || paid_until ELSE '' END
+           FROM reading_session
+           WHERE minutes_billed * 60000000::bigint <> active_microseconds + kept_microseconds
+               + CASE WHEN state = 'active' THEN (extract(epoch FROM paid_until - active_since) * 1000000)::bigint ELSE 0 END""",
     ),
     (
         "top_ups_are_credited_once",
@@ -144,13 +166,21 @@ CHECKS: tuple[tuple[str, str], ...] = (
                    AND t.idempotency_key = 'top-up:' || u.stripe_checkout_session_id
                LEFT JOIN ledger_entry e ON e.transaction_id = t.id AND e.account_id = u.account_id
            GROUP BY u.id
-           HAVING (u.state = 'paid') <> (count(t.id) = 1) OR (u.state = 'paid' AND coalesce(sum(e.amount), 0) <> u.amount)""",
+           HAVING (u.state = 'paid') <> (count(t.id) = 1) OR (u.state = 'paid' AND coalesce(sum(e.amount), 0) <> u.amount)
+           UNION ALL
+           SELECT 'transaction ' || t.id, 'a top-up that no row announced' FROM ledger_transaction t
+           WHERE t.kind = 'top_up' AND NOT EXISTS (
+               SELECT FROM top_up u WHERE t.idempotency_key = 'top-up:' || u.stripe_checkout_session_id)""",
     ),
     (
         "guards_stand",
         """SELECT 'guard ' || wanted.name, CASE WHEN t.oid IS NULL THEN 'is missing' ELSE 'is switched off' END
            FROM unnest(CAST(:guards AS text[])) AS wanted(name) LEFT JOIN pg_trigger t ON t.tgname = wanted.name
-           WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')""",
+           WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')
+           UNION ALL
+           SELECT 'constraint ' || wanted.name, 'is missing'
+           FROM unnest(CAST(:constraints AS text[])) AS wanted(name)
+           WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conname = wanted.name AND c.convalidated)""",
     ),
 )
 
@@ -167,6 +197,24 @@ GUARDS = (
     *("reading_session_frozen", "reading_session_state_moves", "top_up_frozen", "top_up_state_moves"),
 )
 
+CONSTRAINTS = (
+    "uq_ledger_transaction_idempotency_key",
+    "pk_reading_minute",
+    "ck_ledger_account_floor",
+    "ck_reading_minute_balanced",
+    "ck_reading_receipt_balanced",
+    "uq_top_up_stripe_checkout_session_id",
+)
+
+_PARAMETERS: dict[str, list[Any]] = {
+    "guards": list(GUARDS),
+    "constraints": list(CONSTRAINTS),
+    "kinds": [kind.value for kind in CHART],
+    "floors": [rule.floor_cents for rule in CHART.values()],
+    "hot": [rule.hot for rule in CHART.values()],
+    "personal": [rule.personal for rule in CHART.values()],
+}
+
 _ENTRIES_BY_KIND = text("""
 SELECT t.kind, a.kind AS account, sign(e.amount)::integer AS direction, min(t.id) AS example, count(*) AS many
 FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.transaction_id JOIN ledger_account a ON a.id = e.account_id
@@ -181,7 +229,7 @@ def check() -> list[Mismatch]:
     try:
         found = []
         for name, query in CHECKS:
-            parameters: dict[str, Any] = {"guards": list(GUARDS)} if ":guards" in query else {}
+            parameters = {key: value for key, value in _PARAMETERS.items() if f":{key} " in query}
             rows = db.session.execute(text(f"{query} LIMIT {LISTED}"), parameters)
             found += [Mismatch(name, row[0], row[1]) for row in rows]
         return found + _illegal_movements()

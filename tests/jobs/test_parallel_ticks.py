@@ -128,7 +128,7 @@ def test_top_ups_and_spends_during_ticks(app: Flask) -> None:
             return billing_tick.run(JobContext(now=later(305)))
 
     with ThreadPoolExecutor(6) as pool:
-        top_ups = pool.submit(move, TransferKind.TOP_UP, AccountKind.STRIPE_CLEARING, "1.00", 7)
+        top_ups = pool.submit(move, TransferKind.ADJUSTMENT, AccountKind.PLATFORM_PROMOTIONS, "1.00", 7)
         spends = pool.submit(move, TransferKind.TIP, AccountKind.PLATFORM_REVENUE, "-1.99", 11)
         try:
             counts = list(pool.map(tick, range(8)))

@@ -135,7 +135,7 @@ class Reading(RuleBasedStateMachine):
 
     @rule(cents=st.sampled_from([199, 1, 500]))
     def top_up(self, cents: int) -> None:
-        self._post(TransferKind.TOP_UP, AccountKind.STRIPE_CLEARING, cents)
+        self._post(TransferKind.ADJUSTMENT, AccountKind.PLATFORM_PROMOTIONS, cents)
         self.model.books.wallet += cents
 
     @rule(part=st.sampled_from([1, 2, 10]))
