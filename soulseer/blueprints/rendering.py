@@ -1,10 +1,11 @@
 """What every template may use: the filters ``money`` and ``instant``, ``wallet_balance``, ``sandbox``, ``csp_nonce``."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, g, request, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -20,10 +21,29 @@ def init_rendering(app: Flask, *, sandbox: bool) -> None:
     app.jinja_env.filters["money"] = money
     app.jinja_env.filters["instant"] = instant
     app.jinja_env.globals["csp_nonce"] = csp_nonce
+    app.jinja_env.globals["url_for"] = fixed_addresses()
 
     @app.context_processor
     def everywhere() -> dict[str, Any]:
         return {"sandbox": sandbox, "wallet_balance": wallet_balance()}
+
+
+def fixed_addresses() -> Callable[..., str]:
+    """``url_for`` for templates. What leads to the same address on every page (no values, or a static file) is built
+    once: a page's frame has some twenty of them, and each costs as much as a row of a table."""
+    kept: dict[tuple[str, str, str | None], str] = {}
+
+    def address(endpoint: str, **values: Any) -> str:
+        fixed = not values or (endpoint == "static" and values.keys() == {"filename"})
+        if not fixed or not request or endpoint.startswith("."):
+            return url_for(endpoint, **values)
+        key = (request.root_path, endpoint, values.get("filename"))
+        found = kept.get(key)
+        if found is None:
+            found = kept[key] = url_for(endpoint, **values)
+        return found
+
+    return address
 
 
 def money(amount: Decimal) -> str:
