@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import func, insert, or_, select
+from sqlalchemy import bindparam, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer.db import db
@@ -19,6 +20,14 @@ EARNED_KINDS = (
     AccountKind.READER_EARNINGS_PENDING,
     AccountKind.READER_EARNINGS_AVAILABLE,
     AccountKind.READER_RECEIVABLE,
+)
+
+# Built once, on the table: every page asks it, and building it costs more than its answer.
+_account: Any = LedgerAccount.__table__
+_BALANCE = select(_account.c.balance).where(
+    _account.c.owner_id == bindparam("owner"),
+    _account.c.kind == bindparam("kind"),
+    _account.c.currency == CURRENCY,
 )
 
 
@@ -105,13 +114,7 @@ def lock_accounts(ids: Iterable[int], *, earnings_of: Iterable[int] = ()) -> Non
 
 def balance(kind: AccountKind, owner_id: int) -> Decimal:
     """The cached balance of a person's account in dollars; 0.00 where it was never opened."""
-    found = db.session.scalar(
-        select(LedgerAccount.balance).where(
-            LedgerAccount.owner_id == owner_id,
-            LedgerAccount.kind == kind.value,
-            LedgerAccount.currency == CURRENCY,
-        )
-    )
+    found: Decimal | None = db.session.execute(_BALANCE, {"owner": owner_id, "kind": kind.value}).scalar()
     return Decimal("0.00") if found is None else found
 
 

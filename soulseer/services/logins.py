@@ -2,14 +2,20 @@
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from soulseer.db import db
 from soulseer.models.people import Login, Person
-from soulseer.services.people import SignedIn, columns, signed_in_from
+from soulseer.services.people import COLUMNS, SignedIn, signed_in_from
 
 LIFETIME = timedelta(days=14)
+
+_login: Any = Login.__table__
+_SIGNED_IN = COLUMNS.join(_login, _login.c.person_id == Person.__table__.c.id).where(
+    _login.c.id == bindparam("login_id"), _login.c.ended_at.is_(None), _login.c.expires_at > bindparam("now")
+)
 
 
 def start(
@@ -32,11 +38,7 @@ def start(
 
 def signed_in(login_id: uuid.UUID, now: datetime) -> SignedIn | None:
     """Whom this login speaks for, None once it has ended or expired. One statement."""
-    row = db.session.execute(
-        columns()
-        .join(Login, Login.person_id == Person.id)
-        .where(Login.id == login_id, Login.ended_at.is_(None), Login.expires_at > now)
-    ).first()
+    row = db.session.execute(_SIGNED_IN, {"login_id": login_id, "now": now}).first()
     return None if row is None else signed_in_from(row, login_id)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, or_, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer.db import db
@@ -17,11 +17,24 @@ from soulseer.services import audit, ledger
 
 READER_ACCOUNTS = (AccountKind.READER_EARNINGS_PENDING, AccountKind.READER_EARNINGS_AVAILABLE)
 
-_roles = (
-    select(func.array_agg(PersonRole.role))
-    .where(PersonRole.person_id == Person.id)
-    .correlate(Person)
+# Tables rather than entities, and built once: every request asks this, and building it anew costs more than the answer.
+_person: Any = Person.__table__
+_role: Any = PersonRole.__table__
+# What ``signed_in_from`` needs; one statement, roles included.
+COLUMNS: Select[Any] = select(
+    _person.c.id,
+    _person.c.handle,
+    _person.c.email,
+    _person.c.time_zone,
+    _person.c.suspended_at,
+    select(func.array_agg(_role.c.role))
+    .where(_role.c.person_id == _person.c.id)
+    .correlate(_person)
     .scalar_subquery()
+    .label("roles"),
+)
+_BY_SUBJECT = COLUMNS.where(
+    _person.c.issuer == bindparam("issuer"), _person.c.subject == bindparam("subject")
 )
 
 
@@ -55,15 +68,8 @@ class SignedIn:
         return db.session.get_one(Person, self.id)
 
 
-def columns() -> Select[Any]:
-    """A SELECT of what ``signed_in_from`` needs; one statement, roles included."""
-    return select(
-        Person.id, Person.handle, Person.email, Person.time_zone, Person.suspended_at, _roles.label("roles")
-    )
-
-
 def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn:
-    """The person of a row of ``columns()``."""
+    """The person of a row of ``COLUMNS``."""
     return SignedIn(
         id=row.id,
         handle=row.handle,
@@ -77,7 +83,7 @@ def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn
 
 def find(issuer: str, subject: str) -> SignedIn | None:
     """The person of this issuer and subject, if any. One statement."""
-    row = db.session.execute(columns().where(Person.issuer == issuer, Person.subject == subject)).first()
+    row = db.session.execute(_BY_SUBJECT, {"issuer": issuer, "subject": subject}).first()
     return None if row is None else signed_in_from(row)
 
 
