@@ -7,6 +7,7 @@ from soulseer.jobs import (
     billing_tick,
     close_lost_runs,
     expire_grace_periods,
+    forget_expired,
     process_stripe_webhook,
     session_finalize,
 )
@@ -20,6 +21,7 @@ RUNS: dict[str, Job] = {
     "session_finalize": session_finalize.run,
     "process_stripe_webhook": process_stripe_webhook.run,
     "close_lost_runs": close_lost_runs.run,
+    "forget_expired": forget_expired.run,
 }
 
 
