@@ -1,9 +1,8 @@
-"""Finding a Chromium, and listening to what a page complains of."""
+"""The one Chromium of a test run, and listening to what a page complains of."""
 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -13,9 +12,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ("--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
-@contextmanager
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium. Skips the test with a notice where there is none; fails where REQUIRE_BROWSER=1."""
+    """A headless Chromium, one for all tests of this worker (two cannot run in one process). Skips the test with a
+    notice where there is none; fails where REQUIRE_BROWSER=1."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         if os.environ.get("REQUIRE_BROWSER") == "1":

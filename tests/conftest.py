@@ -15,6 +15,7 @@ from config.settings import Settings, load_settings
 from soulseer import gateways
 from soulseer.app import create_app
 from soulseer.sandbox.embedded import EmbeddedPostgres, EmbeddedValkey
+from tests.browsers import chromium  # noqa: F401 - a fixture for every folder
 
 ISSUER = "http://127.0.0.1:9/"
 

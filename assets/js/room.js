@@ -252,6 +252,7 @@ function found() {
 function leaveForReceipt() {
   if (over) return;
   over = true;
+  talk.forgetAll();
   stage.stop("The reading is over. Here comes the receipt.", null);
   stage.say("The reading is over.");
   // The note saves itself as the page is left.

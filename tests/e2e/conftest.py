@@ -6,17 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests import browsers
 from tests.e2e.product import Product, running
 from tests.e2e.window import Window
 
 expect.set_options(timeout=10_000)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with browsers.chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,12 @@
 """In a real browser, on the phone and on the desk: filters in place, the bell, no overflow, nothing refused by the CSP."""
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, expect, sync_playwright
+from playwright.sync_api import BrowserContext, expect
 from werkzeug.serving import make_server
 
 from config.settings import REPOSITORY
@@ -32,18 +30,6 @@ def address(migrated_app: Flask) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()
     thread.join(timeout=5)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None and os.environ.get("REQUIRE_BROWSER") != "1":
-        pytest.skip("no Chromium is installed: the pages were not tried in a browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -43,6 +43,12 @@ export class Talk {
     else sessionStorage.removeItem(this.#key);
   }
 
+  /** The reading is over: nothing of it stays in this browser. */
+  forgetAll() {
+    this.#outbox = [];
+    this.#keep();
+  }
+
   historyIsIn() {
     requestAnimationFrame(() => this.#log.setAttribute("aria-live", "polite"));
   }
