@@ -17,7 +17,7 @@ from config.settings import REPOSITORY, Settings, load_settings
 from soulseer import cli, gateways
 from soulseer.admin import init_admin
 from soulseer.blueprints import register_blueprints
-from soulseer.db import db
+from soulseer.db import check_connection, db
 from soulseer.domain import policies
 from soulseer.gateways.agora import AgoraGateway
 from soulseer.gateways.identity import IdentityGateway
@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
 def flask_config(settings: Settings) -> dict[str, Any]:
     """What Flask and its extensions read."""
     engine_options: dict[str, Any] = {
-        "pool_pre_ping": True,
+        "pool_events": [(check_connection, "checkout")],
         "pool_size": 10,
         "max_overflow": 10,
         "connect_args": {"options": "-c timezone=UTC -c lock_timeout=10s", "application_name": "soulseer"},
