@@ -14,6 +14,7 @@ from wtforms import Form
 
 from soulseer.admin import permissions
 from soulseer.admin.filters import ListFilter
+from soulseer.admin.formats import DASH, moment
 from soulseer.db import transaction
 from soulseer.domain import clock
 from soulseer.domain.errors import Forbidden, NotFound, NotSignedIn, SoulSeerError
@@ -87,6 +88,7 @@ class ListView(Guarded, BaseModelView):
     page_size = 20
     page_size_options = (20, 50, 100)
     column_display_actions = False
+    column_type_formatters = {datetime: lambda view, value, name: moment(value), type(None): lambda *_: DASH}
     list_template = "admin/model/list.html"
     # Columns that hold numbers or amounts: set to the right.
     column_numeric: tuple[str, ...] = ()

@@ -19,13 +19,14 @@ def init_formats(app: Flask) -> None:
     app.jinja_env.globals.update(place=place, place_link=link)
 
 
-def moment(value: datetime | None) -> Markup:
-    """``2026-11-20 12:03:27``, UTC; a dash for None."""
+def moment(value: datetime | None, beside: datetime | None = None) -> Markup:
+    """``2026-11-20 12:03:27``, UTC; the time alone on the day of ``beside``; a dash for None."""
     if value is None:
         return DASH
     at = value.astimezone(UTC)
+    same_day = beside is not None and at.date() == beside.astimezone(UTC).date()
     return Markup('<time datetime="{}">{}</time>').format(
-        at.isoformat().replace("+00:00", "Z"), at.strftime("%Y-%m-%d %H:%M:%S")
+        at.isoformat().replace("+00:00", "Z"), at.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S")
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Select, select
@@ -33,6 +33,13 @@ class Case:
     reader_account: LedgerAccount
     receipt: ReadingReceipt | None
     alerts: Sequence[LedgerAlert]
+
+    @property
+    def active(self) -> timedelta:
+        """Active time, with the stretch that still lasts as far as it is covered."""
+        booked = timedelta(microseconds=self.session.active_microseconds)
+        since, until = self.session.active_since, self.session.covered_until
+        return booked + (until - since) if since and until else booked
 
     @property
     def given_back(self) -> Decimal:
