@@ -1,5 +1,6 @@
 """Two schedulers: one leads, and when it is killed the other one does within ten seconds; no slot is enqueued twice."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -88,7 +89,7 @@ def test_the_standby_leads_within_ten_seconds_and_no_slot_is_enqueued_twice(
     assert len(found) == len(set(found))
     instants = [instant(slot) for slot in found]
     assert instants == sorted(instants)
-    gaps = [later - earlier for earlier, later in zip(instants, instants[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(instants)]
     assert max(gaps) <= timedelta(seconds=10)
     _each_runs_once(queue, found)
 
