@@ -63,9 +63,10 @@ def named(text: str) -> ColumnElement[bool]:
     return found
 
 
-def people_named(text: str) -> Select:
-    """A SELECT of the ids of the people called ``text``."""
-    return select(Person.id).where(named(text))
+def people_named(text: str) -> list[int]:
+    """The ids of the people called ``text``; one statement. Asked beforehand, so that the lists that are narrowed by
+    them go by their own indexes."""
+    return list(db.session.scalars(select(Person.id).where(named(text)).limit(100)))
 
 
 def day_start(day: date) -> datetime:
