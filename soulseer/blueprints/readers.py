@@ -1,6 +1,5 @@
 """GET /readers/browse/ and /readers/{slug}/: finding a reader."""
 
-from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, current_app, make_response, render_template, request, url_for
@@ -8,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from soulseer.blueprints.reader_filters import read_filters
+from soulseer.blueprints.rendering import known_wallet
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
 from soulseer.services import ledger, readers, reviews
@@ -84,7 +84,7 @@ def _means(reader: Profile, viewer_id: int | None) -> dict[str, Any]:
     """What the viewer's wallet holds, and how many whole minutes it covers by modality."""
     if viewer_id is None:
         return {"balance": None, "covers": {}, "minimum_minutes": policies.current().reading.minimum_minutes}
-    balance: Decimal = ledger.balance(AccountKind.CLIENT_WALLET, viewer_id)
+    balance = known_wallet(ledger.balance(AccountKind.CLIENT_WALLET, viewer_id))
     return {
         "balance": balance,
         "covers": {offer.modality: int(balance // offer.rate) for offer in reader.rates},

@@ -11,7 +11,7 @@ from soulseer import gateways
 from soulseer.blueprints.access import require_person
 from soulseer.blueprints.api_input import idempotency_key
 from soulseer.blueprints.limits import MONEY, POLL, limited
-from soulseer.blueprints.rendering import money
+from soulseer.blueprints.rendering import known_wallet, money
 from soulseer.db import transaction
 from soulseer.domain import clock, policies
 from soulseer.domain.errors import InvalidInput, SoulSeerError, VendorError
@@ -215,7 +215,7 @@ def page(
     cursor = request.args.get("cursor")
     body = render_template(
         "wallet/show.html",
-        balance=wallets.balance(person_id),
+        balance=known_wallet(wallets.balance(person_id)),
         history=wallets.history(person_id, cursor=cursor),
         first_page=not cursor,
         top_ups=found,

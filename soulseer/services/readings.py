@@ -4,8 +4,9 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer.db import db
@@ -20,7 +21,7 @@ from soulseer.domain.errors import (
     ReaderUnavailable,
     TooManyReconnects,
 )
-from soulseer.domain.money import CURRENCY, from_cents, share_of, to_cents
+from soulseer.domain.money import CURRENCY, share_of, to_cents
 from soulseer.domain.readings import Action, EndReason, Modality, Role, State, next_state
 from soulseer.gateways.presence import Signs
 from soulseer.models.ledger import LedgerAccount
@@ -327,6 +328,11 @@ def observe(
     return session
 
 
+# On the table and built once: every heartbeat asks it.
+_account: Any = LedgerAccount.__table__
+_ACCOUNT_BALANCE = select(_account.c.balance).where(_account.c.id == bindparam("account"))
+
+
 @dataclass(frozen=True)
 class Meter:
     """What a participant sees of the session; ``balance`` is the client's only."""
@@ -342,9 +348,7 @@ def meter(session: ReadingSession, caller: Caller, now: datetime, signs: Signs |
     """The meter for ``caller``: amounts in dollars, instants UTC."""
     balance = None
     if caller.role is Role.CLIENT:
-        cents = db.session.scalar(
-            select(LedgerAccount.balance).where(LedgerAccount.id == session.client_account_id)
-        )
-        balance = cents if cents is not None else from_cents(0)
+        account = {"account": session.client_account_id}
+        balance = db.session.execute(_ACCOUNT_BALANCE, account).scalar_one()
     there = signs is not None and _other_is_there(session, caller.role, now, signs)
     return Meter(session, caller.role, now, balance, there)

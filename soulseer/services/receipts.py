@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import BigInteger, and_, bindparam, select
 
 from soulseer.db import db
 from soulseer.domain.accounts import AccountKind
@@ -82,29 +83,42 @@ class Stretch:
     cause: PauseCause | None = None
 
 
+# On the tables and built once, since building it took longer than answering it.
+_session: Any = ReadingSession.__table__
+_person: Any = Person.__table__
+_reader: Any = ReaderProfile.__table__
+_note: Any = ReadingNote.__table__
+_review: Any = Review.__table__
+_receipt: Any = ReadingReceipt.__table__
+_ABOUT = (
+    select(
+        _person.c.handle,
+        _reader.c.display_name,
+        _reader.c.slug,
+        _note.c.body,
+        _review.c.stars,
+        _receipt.c.code,
+        _receipt.c.issued_at,
+    )
+    .select_from(_session)
+    .join(_person, _person.c.id == _session.c.client_id)
+    .join(_reader, _reader.c.person_id == _session.c.reader_id)
+    .outerjoin(
+        _note,
+        and_(
+            _note.c.reading_session_id == _session.c.id,
+            _note.c.author_id == bindparam("viewer", type_=BigInteger),
+        ),
+    )
+    .outerjoin(_review, _review.c.reading_session_id == _session.c.id)
+    .outerjoin(_receipt, _receipt.c.reading_session_id == _session.c.id)
+    .where(_session.c.id == bindparam("session", type_=BigInteger))
+)
+
+
 def about(session_id: int, viewer_id: int) -> About:
     """Names, note, review and receipt code of a session that exists."""
-    row = db.session.execute(
-        select(
-            Person.handle,
-            ReaderProfile.display_name,
-            ReaderProfile.slug,
-            ReadingNote.body,
-            Review.stars,
-            ReadingReceipt.code,
-            ReadingReceipt.issued_at,
-        )
-        .select_from(ReadingSession)
-        .join(Person, Person.id == ReadingSession.client_id)
-        .join(ReaderProfile, ReaderProfile.person_id == ReadingSession.reader_id)
-        .outerjoin(
-            ReadingNote,
-            and_(ReadingNote.reading_session_id == ReadingSession.id, ReadingNote.author_id == viewer_id),
-        )
-        .outerjoin(Review, Review.reading_session_id == ReadingSession.id)
-        .outerjoin(ReadingReceipt, ReadingReceipt.reading_session_id == ReadingSession.id)
-        .where(ReadingSession.id == session_id)
-    ).one()
+    row = db.session.execute(_ABOUT, {"session": session_id, "viewer": viewer_id}).one()
     return About(row[0], row[1], row[2], row[3] or "", row[4], row[5], row[6])
 
 

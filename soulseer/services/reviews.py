@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import BigInteger, Integer, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from soulseer.db import db
@@ -17,6 +18,22 @@ from soulseer.models.readings import ReadingSession
 
 PAGE = 10
 LONGEST = 2000
+BEGINNING = 2**63 - 1
+
+# On the tables and built once, since building it took longer than answering it.
+_review: Any = Review.__table__
+_person: Any = Person.__table__
+_OF_READER = (
+    select(_review.c.id, _person.c.handle, _review.c.stars, _review.c.body, _review.c.created_at)
+    .select_from(_review)
+    .join(_person, _person.c.id == _review.c.client_id)
+    .where(
+        _review.c.reader_id == bindparam("reader", type_=BigInteger),
+        _review.c.id < bindparam("before", type_=BigInteger),
+    )
+    .order_by(_review.c.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
 
 
 @dataclass(frozen=True)
@@ -90,16 +107,8 @@ def of_reader(
     reader_id: int, before: int | None = None, limit: int = PAGE
 ) -> tuple[Sequence[ReviewLine], int | None]:
     """(the reader's reviews, newest first, the ``before`` of the next page or None), in one statement."""
-    query = (
-        select(Review.id, Person.handle, Review.stars, Review.body, Review.created_at)
-        .join(Person, Person.id == Review.client_id)
-        .where(Review.reader_id == reader_id)
-        .order_by(Review.id.desc())
-        .limit(limit + 1)
-    )
-    if before is not None:
-        query = query.where(Review.id < before)
-    rows = [ReviewLine(*row) for row in db.session.execute(query)]
+    values = {"reader": reader_id, "before": BEGINNING if before is None else before, "limit": limit + 1}
+    rows = [ReviewLine(*row) for row in db.session.execute(_OF_READER, values)]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 

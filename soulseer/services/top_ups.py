@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import Integer, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer import gateways
@@ -300,13 +300,18 @@ def owned(person_id: int, top_up_id: int) -> TopUp:
     return top_up
 
 
+# Built once: the wallet asks it on every page and every poll.
+_RECENT = (
+    select(TopUp)
+    .where(TopUp.person_id == bindparam("person"))
+    .order_by(TopUp.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+
+
 def recent(person_id: int, limit: int = 5) -> list[TopUp]:
     """The person's newest top-ups, newest first."""
-    return list(
-        db.session.scalars(
-            select(TopUp).where(TopUp.person_id == person_id).order_by(TopUp.id.desc()).limit(limit)
-        )
-    )
+    return list(db.session.scalars(_RECENT, {"person": person_id, "limit": limit}))
 
 
 def alert(kind: str, detail: str, now: datetime) -> None:

@@ -8,12 +8,13 @@ line is lost or told twice, whatever is added in front meanwhile.
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Row, Select, func, or_, select, true
+from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, func, or_, select, true
 
 from soulseer.db import db
 from soulseer.domain.accounts import AccountKind
@@ -23,6 +24,7 @@ from soulseer.domain.transfers import TransferKind
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction, ReadingMinute
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import ReadingSession
+from soulseer.services import ledger
 
 PAGE = 20
 _BEGINNING = 2**63 - 1
@@ -78,12 +80,89 @@ class _Place:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+# The statements of the history, on the tables and built once: that took longer than all that PostgreSQL does for them.
+_account: Any = LedgerAccount.__table__
+_entry: Any = LedgerEntry.__table__
+_transaction: Any = LedgerTransaction.__table__
+_session: Any = ReadingSession.__table__
+_reader: Any = ReaderProfile.__table__
+_minute: Any = ReadingMinute.__table__
+_PERSON, _LIMIT = bindparam("person", type_=BigInteger), bindparam("limit", type_=Integer)
+_BEFORE_SESSION = bindparam("session", type_=BigInteger)
+
+_ENTRIES = (
+    select(
+        _entry.c.id,
+        _entry.c.amount,
+        _transaction.c.kind,
+        _transaction.c.idempotency_key,
+        _transaction.c.created_at,
+        _transaction.c.reading_session_id,
+        _session.c.modality,
+        _reader.c.display_name,
+    )
+    .select_from(_entry)
+    .join(_transaction, _transaction.c.id == _entry.c.transaction_id)
+    .outerjoin(_session, _session.c.id == _transaction.c.reading_session_id)
+    .outerjoin(_reader, _reader.c.person_id == _session.c.reader_id)
+    .where(
+        _entry.c.account_id
+        == select(_account.c.id)
+        .where(
+            _account.c.owner_id == _PERSON,
+            _account.c.kind == AccountKind.CLIENT_WALLET.value,
+            _account.c.currency == CURRENCY,
+        )
+        .scalar_subquery(),
+        _entry.c.id < bindparam("entry", type_=BigInteger),
+    )
+    .order_by(_entry.c.id.desc())
+    .limit(_LIMIT)
+)
+_SESSIONS: Select[Any] = (
+    select(_session.c.id, _session.c.modality, _reader.c.display_name)
+    .select_from(_session)
+    .join(_reader, _reader.c.person_id == _session.c.reader_id)
+    .where(_session.c.client_id == _PERSON, _session.c.id <= _BEFORE_SESSION)
+)
+# Lateral with a limit of its own, so that one session after the other is read, whatever the planner believes.
+_paid_minute = (
+    select(_minute.c.minute, _minute.c.charged_at.label("at"), _minute.c.amount.label("cents"))
+    .where(
+        _minute.c.reading_session_id == _session.c.id,
+        or_(_session.c.id < _BEFORE_SESSION, _minute.c.minute < bindparam("minute", type_=Integer)),
+    )
+    .order_by(_minute.c.minute.desc())
+    .limit(_LIMIT)
+    .lateral("paid")
+)
+_MINUTES = (
+    _SESSIONS.add_columns(_paid_minute.c.minute, _paid_minute.c.at, _paid_minute.c.cents)
+    .join(_paid_minute, true())
+    .order_by(_session.c.id.desc(), _paid_minute.c.minute.desc())
+    .limit(_LIMIT)
+)
+_paid_reading = (
+    select(
+        func.count().label("minutes"),
+        func.sum(_minute.c.amount).label("cents"),
+        func.max(_minute.c.charged_at).label("at"),
+    )
+    .where(_minute.c.reading_session_id == _session.c.id)
+    .lateral("paid")
+)
+_READINGS = (
+    _SESSIONS.add_columns(_paid_reading.c.minutes, _paid_reading.c.cents, _paid_reading.c.at)
+    .join(_paid_reading, _paid_reading.c.minutes > 0)
+    .where(_session.c.id < _BEFORE_SESSION)
+    .order_by(_session.c.id.desc())
+    .limit(_LIMIT)
+)
+
+
 def balance(person_id: int) -> Decimal:
     """The wallet's balance in dollars; 0.00 where there is no wallet."""
-    found = db.session.scalar(
-        _account(person_id, AccountKind.CLIENT_WALLET).with_only_columns(LedgerAccount.balance)
-    )
-    return Decimal("0.00") if found is None else found
+    return ledger.balance(AccountKind.CLIENT_WALLET, person_id)
 
 
 def earnings(person_id: int) -> Earnings:
@@ -126,125 +205,61 @@ def history(person_id: int, limit: int = PAGE, cursor: str | None = None) -> Pag
 _Read = tuple[Line, _Place]
 
 
-def _merged(by_entry: Sequence[_Read], by_minute: Sequence[_Read], place: _Place, limit: int) -> Page:
+def _merged(by_entry: Iterator[_Read], by_minute: Iterator[_Read], place: _Place, limit: int) -> Page:
     """The newest ``limit`` lines of both streams, each kept in its own order."""
     lines: list[Line] = []
-    ahead = (iter(by_entry), iter(by_minute))
-    heads = [next(stream, None) for stream in ahead]
-    while any(heads) and len(lines) < limit:
-        which = 1 if heads[0] is None or (heads[1] is not None and heads[1][0].at > heads[0][0].at) else 0
-        head = heads[which]
-        assert head is not None
-        line, read = head
+    entry, minute = next(by_entry, None), next(by_minute, None)
+    last_entry = last_minute = place
+    while (entry or minute) and len(lines) < limit:
+        if entry is None or (minute is not None and minute[0].at > entry[0].at):
+            assert minute is not None
+            line, last_minute = minute
+            minute = next(by_minute, None)
+        else:
+            line, last_entry = entry
+            entry = next(by_entry, None)
         lines.append(line)
-        place = (
-            _Place(place.entry, read.session, read.minute)
-            if which
-            else _Place(read.entry, place.session, place.minute)
-        )
-        heads[which] = next(ahead[which], None)
-    return Page(tuple(lines), place.cursor() if any(heads) else None)
+    following = _Place(last_entry.entry, last_minute.session, last_minute.minute)
+    return Page(tuple(lines), following.cursor() if entry or minute else None)
 
 
-def _entry_lines(person_id: int, place: _Place, limit: int) -> list[_Read]:
+def _values(person_id: int, place: _Place, limit: int) -> dict[str, Any]:
+    return {
+        "person": person_id,
+        "entry": place.entry,
+        "session": place.session,
+        "minute": place.minute,
+        "limit": limit + 1,
+    }
+
+
+def _entry_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
     """Movements that are ledger transactions of their own: all but paid minutes."""
-    wallet = _account(person_id, AccountKind.CLIENT_WALLET).scalar_subquery()
-    rows = db.session.execute(
-        select(
-            LedgerEntry.id,
-            LedgerEntry.amount,
-            LedgerTransaction.kind,
-            LedgerTransaction.idempotency_key,
-            LedgerTransaction.created_at,
-            LedgerTransaction.reading_session_id,
-            ReadingSession.modality,
-            ReaderProfile.display_name,
+    for row in db.session.execute(_ENTRIES, _values(person_id, place, limit)):
+        line = Line(
+            kind=row.kind,
+            amount=row.amount,
+            at=row.created_at,
+            reading_session_id=row.reading_session_id,
+            reader_name=row.display_name,
+            modality=row.modality,
+            idempotency_key=row.idempotency_key,
         )
-        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-        .outerjoin(ReadingSession, ReadingSession.id == LedgerTransaction.reading_session_id)
-        .outerjoin(ReaderProfile, ReaderProfile.person_id == ReadingSession.reader_id)
-        .where(LedgerEntry.account_id == wallet, LedgerEntry.id < place.entry)
-        .order_by(LedgerEntry.id.desc())
-        .limit(limit + 1)
-    )
-    return [
-        (
-            Line(
-                kind=row.kind,
-                amount=row.amount,
-                at=row.created_at,
-                reading_session_id=row.reading_session_id,
-                reader_name=row.display_name,
-                modality=row.modality,
-                idempotency_key=row.idempotency_key,
-            ),
-            _Place(entry=row.id),
-        )
-        for row in rows
-    ]
+        yield line, _Place(entry=row.id)
 
 
-def _minute_lines(person_id: int, place: _Place, limit: int) -> list[_Read]:
+def _minute_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
     """The client's paid minutes, each a line."""
-    # Lateral with a limit of its own, so that one session after the other is read, whatever the planner believes.
-    paid = (
-        select(
-            ReadingMinute.minute,
-            ReadingMinute.charged_at.label("at"),
-            ReadingMinute.amount_cents.label("cents"),
-        )
-        .where(
-            ReadingMinute.reading_session_id == ReadingSession.id,
-            or_(ReadingSession.id < place.session, ReadingMinute.minute < place.minute),
-        )
-        .order_by(ReadingMinute.minute.desc())
-        .limit(limit + 1)
-        .lateral("paid")
-    )
-    rows = db.session.execute(
-        _sessions(person_id, place)
-        .add_columns(paid.c.minute, paid.c.at, paid.c.cents)
-        .join(paid, true())
-        .order_by(ReadingSession.id.desc(), paid.c.minute.desc())
-        .limit(limit + 1)
-    )
-    return [
-        (
-            _reading_line(row, minutes=1, minute=row.minute, key=f"reading:{row.id}:minute:{row.minute}"),
-            _Place(session=row.id, minute=row.minute),
-        )
-        for row in rows
-    ]
+    for row in db.session.execute(_MINUTES, _values(person_id, place, limit)):
+        key = f"reading:{row.id}:minute:{row.minute}"
+        line = _reading_line(row, minutes=1, minute=row.minute, key=key)
+        yield line, _Place(session=row.id, minute=row.minute)
 
 
-def _reading_lines(person_id: int, place: _Place, limit: int) -> list[_Read]:
+def _reading_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
     """The client's paid readings, each a line with the sum of its minutes; a reading is read as a whole."""
-    paid = (
-        select(
-            func.count().label("minutes"),
-            func.sum(ReadingMinute.amount_cents).label("cents"),
-            func.max(ReadingMinute.charged_at).label("at"),
-        )
-        .where(ReadingMinute.reading_session_id == ReadingSession.id)
-        .lateral("paid")
-    )
-    rows = db.session.execute(
-        _sessions(person_id, place)
-        .add_columns(paid.c.minutes, paid.c.cents, paid.c.at)
-        .join(paid, paid.c.minutes > 0)
-        .where(ReadingSession.id < place.session)
-        .order_by(ReadingSession.id.desc())
-        .limit(limit + 1)
-    )
-    return [(_reading_line(row, minutes=row.minutes), _Place(session=row.id, minute=0)) for row in rows]
-
-
-def _sessions(person_id: int, place: _Place) -> Select:
-    return (
-        select(ReadingSession.id, ReadingSession.modality, ReaderProfile.display_name)
-        .join(ReaderProfile, ReaderProfile.person_id == ReadingSession.reader_id)
-        .where(ReadingSession.client_id == person_id, ReadingSession.id <= place.session)
-    )
+    for row in db.session.execute(_READINGS, _values(person_id, place, limit)):
+        yield _reading_line(row, minutes=row.minutes), _Place(session=row.id, minute=0)
 
 
 def _reading_line(row: Row, *, minutes: int, minute: int | None = None, key: str | None = None) -> Line:
@@ -258,14 +273,6 @@ def _reading_line(row: Row, *, minutes: int, minute: int | None = None, key: str
         minutes=minutes,
         minute=minute,
         idempotency_key=key,
-    )
-
-
-def _account(person_id: int, kind: AccountKind) -> Select:
-    return select(LedgerAccount.id).where(
-        LedgerAccount.owner_id == person_id,
-        LedgerAccount.kind == kind.value,
-        LedgerAccount.currency == CURRENCY,
     )
 
 
