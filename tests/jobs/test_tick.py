@@ -50,6 +50,24 @@ def test_each_wallet_pays_what_it_can_and_the_short_ones_are_paused(app: Flask) 
     assert ledger_check.check() == []
 
 
+@pytest.mark.parametrize(("seconds", "paid"), [(60, 1), (60.000001, 2), (120, 2), (120.000001, 3), (600, 10)])
+def test_a_minute_is_due_only_when_time_beyond_the_paid_is_covered(
+    app: Flask, seconds: float, paid: int
+) -> None:
+    ids = bulk.sessions([RATE * 20] * 2)
+    tick(seconds, assume_present=True)
+    assert minutes() == dict.fromkeys(ids, paid)
+
+
+def test_without_assuming_anything_a_tick_covers_until_the_time_out_before_it(app: Flask) -> None:
+    ids = bulk.sessions([RATE * 20] * 2)
+    bulk.see(ids, START + timedelta(seconds=91))
+    tick(90)
+    assert minutes() == dict.fromkeys(ids, 1)
+    tick(90.000001)
+    assert minutes() == dict.fromkeys(ids, 2)
+
+
 def test_only_the_silent_are_settled_one_by_one(app: Flask) -> None:
     ids = bulk.sessions([RATE * 5] * 40)
     bulk.see(ids[:30], START + timedelta(seconds=95))

@@ -19,7 +19,7 @@ from soulseer.domain.transfers import TransferKind
 from soulseer.services import ledger, ledger_check, reading_tokens
 from tests import factories
 from tests.factories import START
-from tests.readings.model import MINUTE, SECOND, Model, Refused
+from tests.readings.model import MINUTE, RING, SECOND, TIMEOUT, Model, Refused
 from tests.readings.room import MOVES, Room
 
 PEOPLE = st.sampled_from(["client", "reader"])
@@ -96,6 +96,36 @@ class Reading(RuleBasedStateMachine):
             self.now += 10 * SECOND
             for one in who:
                 self.both("beat", one)
+
+    @rule(
+        limit=st.sampled_from(["paid_until", "grace_until", "ring", "client", "reader", "tick"]),
+        off=st.sampled_from([-1, 0, 0, 1]),
+        who=PEOPLE,
+        then=st.sampled_from(["beat", "reconnect", "join", "leave", "end", "tick", "simulate", "expire"]),
+    )
+    def at_a_limit(self, limit: str, off: int, who: str, then: str) -> None:
+        """Something happens exactly when a time runs out, or a microsecond to either side."""
+        books = self.model.books
+        moments = {
+            "paid_until": books.paid_until,
+            "tick": None if books.paid_until is None else books.paid_until + TIMEOUT,
+            "grace_until": books.grace_until,
+            "ring": RING,
+            **{one: self.model.signs[one] + TIMEOUT for one in self.model.signs},
+        }
+        moment = moments.get(limit)
+        if moment is None or moment + off < self.now:
+            return
+        self.now = moment + off
+        if then in ("tick", "simulate", "expire"):
+            getattr(self, then)(0)
+        else:
+            self.both(then, who)
+
+    @rule()
+    def leave_and_return(self) -> None:
+        self.both("leave", "client")
+        self.come_back("client", 0)
 
     @rule(first=PEOPLE, wait=SHORT_WAITS)
     def come_back(self, first: str, wait: int) -> None:
@@ -234,7 +264,7 @@ def _run(examples: int, steps: int, *, derandomize: bool = True) -> None:
 
 
 def test_product_and_model_agree(app: Flask) -> None:
-    _run(examples=60, steps=25)
+    _run(examples=80, steps=25)
 
 
 @pytest.mark.long
