@@ -17,6 +17,7 @@ from config.settings import REPOSITORY, Settings, load_settings
 from soulseer import cli, gateways
 from soulseer.admin import init_admin
 from soulseer.blueprints import register_blueprints
+from soulseer.blueprints.rendering import TemplateEnvironment
 from soulseer.db import check_connection, db
 from soulseer.domain import policies
 from soulseer.gateways.agora import AgoraGateway
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         template_folder=str(REPOSITORY / "templates"),
         static_folder="static",
     )
+    app.jinja_environment = TemplateEnvironment
     app.config.update(flask_config(settings))
     app.extensions["settings"] = settings
     policies.configure(policies_of(settings))

@@ -17,6 +17,7 @@ from soulseer.services import metrics
 log = structlog.get_logger("soulseer.access")
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+CSP = "Content-Security-Policy"
 CHECKOUT = "https://checkout.stripe.com"
 PROBES = ("health.healthz", "health.readyz")
 FIXED_HEADERS = {
@@ -58,6 +59,10 @@ def init_security(app: Flask, *, base_url: str, issuer: str, stripe_api_base: st
         "form-action": " ".join(["'self'", *sorted(targets)]),
     }
 
+    fixed = {**FIXED_HEADERS, CSP: policy_text(policy)}
+    if https:
+        fixed["Strict-Transport-Security"] = "max-age=31536000"
+
     @app.before_request
     def begin() -> ResponseReturnValue | None:
         g.began = time.perf_counter()
@@ -72,17 +77,12 @@ def init_security(app: Flask, *, base_url: str, issuer: str, stripe_api_base: st
 
     @app.after_request
     def finish(response: Response) -> Response:
-        for name, value in FIXED_HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers.setdefault("Content-Security-Policy", content_security_policy(policy))
-        if https:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        response.headers["X-Request-Id"] = g.get("request_id", "")
         person = g.get("_login_user")
-        if is_api() or getattr(person, "is_authenticated", False):
-            response.headers["Cache-Control"] = "no-store"
-        elif response.mimetype == "text/html":
-            response.headers.setdefault("Cache-Control", "no-cache")
+        add_headers(
+            response,
+            fixed if "csp_nonce" not in g else {**fixed, CSP: policy_text(with_nonce(policy))},
+            for_one=is_api() or getattr(person, "is_authenticated", False),
+        )
         seconds = time.perf_counter() - g.get("began", time.perf_counter())
         metrics.count_request(request.endpoint or "none", request.method, response.status_code, seconds)
         log.info(
@@ -98,6 +98,22 @@ def init_security(app: Flask, *, base_url: str, issuer: str, stripe_api_base: st
         return response
 
 
+def add_headers(response: Response, fixed: dict[str, str], *, for_one: bool) -> None:
+    """Add ``fixed`` where the view has set nothing itself; what is ``for_one`` person is kept by no cache."""
+    # Gathered first and added at once: every look-up in the headers reads through all of them.
+    given = {name.lower() for name, _ in response.headers}
+    added = [(name, value) for name, value in fixed.items() if name.lower() not in given]
+    if not for_one and response.mimetype == "text/html" and "cache-control" not in given:
+        added.append(("Cache-Control", "no-cache"))
+    ours = {"X-Request-Id": g.get("request_id", "")}
+    if for_one:
+        ours["Cache-Control"] = "no-store"
+    for name in ours:
+        if name.lower() in given:
+            del response.headers[name]
+    response.headers.extend([*added, *ours.items()])
+
+
 def origin(url: str) -> str:
     """Scheme, host and port of an address; empty for none."""
     parts = urlsplit(url)
@@ -111,12 +127,15 @@ def csp_nonce() -> str:
     return str(g.csp_nonce)
 
 
-def content_security_policy(policy: dict[str, str]) -> str:
-    """The header's value; with a nonce only where this answer asked for one."""
-    if "csp_nonce" in g:
-        allowed = f"'self' 'nonce-{g.csp_nonce}'"
-        policy = {**policy, "script-src": allowed, "style-src": allowed}
+def policy_text(policy: dict[str, str]) -> str:
+    """The header's value."""
     return "; ".join(f"{name} {value}" for name, value in policy.items())
+
+
+def with_nonce(policy: dict[str, str]) -> dict[str, str]:
+    """The policy of an answer that asked for a nonce."""
+    allowed = f"'self' 'nonce-{g.csp_nonce}'"
+    return {**policy, "script-src": allowed, "style-src": allowed}
 
 
 def refuse_nul_bytes() -> None:
