@@ -59,6 +59,19 @@ def test_a_minute_is_due_only_when_time_beyond_the_paid_is_covered(
     assert minutes() == dict.fromkeys(ids, paid)
 
 
+def test_a_session_that_is_not_due_is_left_alone_among_those_that_are(app: Flask) -> None:
+    due, not_due = bulk.sessions([RATE * 20] * 2)
+    with transaction():
+        earlier = "UPDATE reading_session SET {} WHERE id = :id"
+        columns = ("active_since", "activated_at", "paid_until", "covered_until")
+        moved = ", ".join(f"{column} = {column} - interval '1 microsecond'" for column in columns)
+        db.session.execute(text(earlier.format(moved)), {"id": due})
+    tick(60, assume_present=True)
+    assert minutes() == {due: 2, not_due: 1}
+    tick(120, assume_present=True)
+    assert minutes() == {due: 3, not_due: 2}
+
+
 def test_without_assuming_anything_a_tick_covers_until_the_time_out_before_it(app: Flask) -> None:
     ids = bulk.sessions([RATE * 20] * 2)
     bulk.see(ids, START + timedelta(seconds=91))

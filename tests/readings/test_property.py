@@ -8,7 +8,14 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from soulseer import gateways
 from soulseer.blueprints import room_calls
@@ -101,10 +108,13 @@ class Reading(RuleBasedStateMachine):
         limit=st.sampled_from(["paid_until", "grace_until", "ring", "client", "reader", "tick"]),
         off=st.sampled_from([-1, 0, 0, 1]),
         who=PEOPLE,
-        then=st.sampled_from(["beat", "reconnect", "join", "leave", "end", "tick", "simulate", "expire"]),
+        then=st.sampled_from(
+            ["beat", "reconnect", "join", "leave", "end", "tick", "tick", "simulate", "expire"]
+        ),
+        there=st.booleans(),
     )
-    def at_a_limit(self, limit: str, off: int, who: str, then: str) -> None:
-        """Something happens exactly when a time runs out, or a microsecond to either side."""
+    def at_a_limit(self, limit: str, off: int, who: str, then: str, there: bool) -> None:
+        """Something happens exactly when a time runs out, or a microsecond to either side; ``there``: both were there."""
         books = self.model.books
         moments = {
             "paid_until": books.paid_until,
@@ -116,11 +126,32 @@ class Reading(RuleBasedStateMachine):
         moment = moments.get(limit)
         if moment is None or moment + off < self.now:
             return
+        while there and self.now + 25 * SECOND < moment:
+            self.now += 25 * SECOND
+            self.both("beat", "client")
+            self.both("beat", "reader")
         self.now = moment + off
         if then in ("tick", "simulate", "expire"):
             getattr(self, then)(0)
         else:
             self.both(then, who)
+
+    @precondition(lambda self: self.model.books.state == "active")
+    @rule(
+        beyond=st.sampled_from([0, TIMEOUT]),
+        off=st.sampled_from([-1, 0, 1]),
+        action=st.sampled_from(["tick", "simulate"]),
+    )
+    def tick_as_a_minute_falls_due(self, beyond: int, off: int, action: str) -> None:
+        """Exactly when paid time ends, or when the tick may know that it was covered; both are there."""
+        moment = (self.model.books.paid_until or 0) + beyond + off
+        while self.now + 25 * SECOND < moment:
+            self.now += 25 * SECOND
+            self.both("beat", "client")
+            self.both("beat", "reader")
+        if moment >= self.now:
+            self.now = moment
+            getattr(self, action)(0)
 
     @rule()
     def leave_and_return(self) -> None:
@@ -264,7 +295,7 @@ def _run(examples: int, steps: int, *, derandomize: bool = True) -> None:
 
 
 def test_product_and_model_agree(app: Flask) -> None:
-    _run(examples=80, steps=25)
+    _run(examples=60, steps=25)
 
 
 @pytest.mark.long
