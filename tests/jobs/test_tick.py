@@ -60,7 +60,7 @@ def test_a_minute_is_due_only_when_time_beyond_the_paid_is_covered(
 
 
 def test_a_session_that_is_not_due_is_left_alone_among_those_that_are(app: Flask) -> None:
-    due, not_due = bulk.sessions([RATE * 20] * 2)
+    not_due, due = bulk.sessions([RATE * 20] * 2)
     with transaction():
         earlier = "UPDATE reading_session SET {} WHERE id = :id"
         columns = ("active_since", "activated_at", "paid_until", "covered_until")
