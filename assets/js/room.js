@@ -57,6 +57,7 @@ function accept(fresh) {
   const before = meter;
   meter = fresh;
   if (!LIVE.includes(meter.state)) return leaveForReceipt();
+  if (!before) stage.ready();
   panel.show(meter);
   stage.show(meter, { answered, steppedOut: steppedOut() });
   if (before && before.state !== meter.state) tell(before);

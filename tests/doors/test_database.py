@@ -16,7 +16,7 @@ def connection(environment):
 def test_connections_that_the_server_closed_are_replaced(client, superuser) -> None:
     assert client.get("/readers/browse/").status_code == 200
     superuser.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'soulseer'"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'soulseer'"
     )
     assert [client.get("/readers/browse/").status_code for _ in range(12)] == [200] * 12
 

@@ -109,6 +109,11 @@ export class Stage {
     if (at.grace !== null) put(one("[data-pause-clock]"), duration(at.grace, { up: true }));
   }
 
+  /** Before the first answer of the server a click could do nothing: the buttons are drawn disabled. */
+  ready() {
+    for (const button of document.querySelectorAll("[data-move], [data-answer]")) button.disabled = false;
+  }
+
   /** While a move is under way its buttons do nothing. */
   moving(yes) {
     for (const button of document.querySelectorAll("[data-move], [data-return], [data-answer]")) {
