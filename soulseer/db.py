@@ -76,6 +76,11 @@ def in_transaction() -> bool:
     return bool(db.session.info.get("open"))
 
 
+def has_written() -> bool:
+    """Whether this thread's session has opened a ``transaction()``: what was read before it may be old."""
+    return "open" in db.session.info
+
+
 @contextmanager
 def transaction() -> Iterator[Any]:
     """Open the one transaction of a request, a job's batch, a vendor's intent or its outcome.

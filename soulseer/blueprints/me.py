@@ -6,9 +6,8 @@ from flask import Blueprint
 
 from soulseer.blueprints.api_support import api_route
 from soulseer.blueprints.api_types import ApiModel, Money
-from soulseer.domain.accounts import AccountKind
+from soulseer.blueprints.rendering import wallet_of
 from soulseer.domain.money import CURRENCY
-from soulseer.services import ledger
 from soulseer.services.people import SignedIn
 
 blueprint = Blueprint("me", __name__, url_prefix="/api/me")
@@ -33,7 +32,7 @@ class Me(ApiModel):
 @api_route("Who the token or the cookie speaks for", answer=Me)
 def show(person: SignedIn) -> Me:
     """The email address and the wallet are told to their owner only; `wallet` is null without the role client."""
-    balance = ledger.balance(AccountKind.CLIENT_WALLET, person.id)
+    balance = wallet_of(person)
     return Me(
         handle=person.handle,
         email=person.email,

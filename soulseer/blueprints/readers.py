@@ -6,11 +6,11 @@ from flask import Blueprint, current_app, make_response, render_template, reques
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from soulseer.blueprints.access import require_person
 from soulseer.blueprints.reader_filters import read_filters
-from soulseer.blueprints.rendering import known_wallet
+from soulseer.blueprints.rendering import wallet_of
 from soulseer.domain import policies
-from soulseer.domain.accounts import AccountKind
-from soulseer.services import ledger, readers, reviews
+from soulseer.services import readers, reviews
 from soulseer.services.readers import Profile
 
 blueprint = Blueprint("readers", __name__, url_prefix="/readers")
@@ -84,7 +84,7 @@ def _means(reader: Profile, viewer_id: int | None) -> dict[str, Any]:
     """What the viewer's wallet holds, and how many whole minutes it covers by modality."""
     if viewer_id is None:
         return {"balance": None, "covers": {}, "minimum_minutes": policies.current().reading.minimum_minutes}
-    balance = known_wallet(ledger.balance(AccountKind.CLIENT_WALLET, viewer_id))
+    balance = wallet_of(require_person())
     return {
         "balance": balance,
         "covers": {offer.modality: int(balance // offer.rate) for offer in reader.rates},

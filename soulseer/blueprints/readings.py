@@ -14,7 +14,6 @@ from soulseer.blueprints.access import require_person
 from soulseer.blueprints.api_sessions import meter_answer
 from soulseer.blueprints.api_support import plain, respond
 from soulseer.blueprints.limits import MONEY, POLL, limited
-from soulseer.blueprints.rendering import known_wallet
 from soulseer.db import transaction
 from soulseer.domain import clock, policies
 from soulseer.domain.errors import (
@@ -119,8 +118,6 @@ def room(meter: Meter, person: SignedIn) -> str:
     session, role = meter.session, meter.role
     about = receipts.about(session.id, person.id)
     other = about.name_of(reading_words.other_of(role))
-    if meter.balance is not None:
-        known_wallet(meter.balance)
     return render_template(
         "readings/room.html",
         meter=meter_answer(meter),

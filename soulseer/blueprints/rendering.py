@@ -3,7 +3,7 @@
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, g, request, url_for
 from flask.templating import Environment
@@ -12,8 +12,10 @@ from markupsafe import Markup
 
 from soulseer.blueprints.api_types import ApiJson, instant_text
 from soulseer.blueprints.security import csp_nonce
+from soulseer.db import has_written
 from soulseer.domain.accounts import AccountKind
 from soulseer.services import ledger
+from soulseer.services.people import SignedIn
 
 
 class TemplateEnvironment(Environment):
@@ -71,17 +73,17 @@ def instant(value: datetime | None) -> Markup:
 
 
 def wallet_balance() -> Decimal | None:
-    """What the header shows to a signed-in client on a whole page: one statement, or none where the page has asked already
-    (``known_wallet``). None for all others."""
+    """What the header shows to a signed-in client on a whole page. None for all others."""
     if g.get("rendering_error") or not request or request.headers.get("HX-Request"):
         return None
     if not current_user.is_authenticated or "client" not in current_user.roles:
         return None
-    known: Decimal | None = g.get("wallet_balance")
-    return ledger.balance(AccountKind.CLIENT_WALLET, current_user.id) if known is None else known
+    return wallet_of(cast(SignedIn, current_user))
 
 
-def known_wallet(balance: Decimal) -> Decimal:
-    """What a page has read of the caller's own wallet: the header of the same page need not ask again."""
-    g.wallet_balance = balance
-    return balance
+def wallet_of(person: SignedIn) -> Decimal:
+    """The balance of the caller's own wallet, dollars: as read at sign-in, in the same statement, unless this request
+    has written since."""
+    if has_written():
+        return ledger.balance(AccountKind.CLIENT_WALLET, person.id)
+    return Decimal("0.00") if person.wallet is None else person.wallet

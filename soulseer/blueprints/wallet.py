@@ -11,7 +11,7 @@ from soulseer import gateways
 from soulseer.blueprints.access import require_person
 from soulseer.blueprints.api_input import idempotency_key
 from soulseer.blueprints.limits import MONEY, POLL, limited
-from soulseer.blueprints.rendering import known_wallet, money
+from soulseer.blueprints.rendering import money, wallet_of
 from soulseer.db import transaction
 from soulseer.domain import clock, policies
 from soulseer.domain.errors import InvalidInput, SoulSeerError, VendorError
@@ -206,7 +206,8 @@ def page(
     request_key: str = "",
 ) -> ResponseReturnValue:
     """The wallet, whole."""
-    person_id = require_person().id
+    person = require_person()
+    person_id = person.id
     try:
         return_path = top_ups.local_path(return_path)
     except SoulSeerError:
@@ -215,7 +216,7 @@ def page(
     cursor = request.args.get("cursor")
     body = render_template(
         "wallet/show.html",
-        balance=known_wallet(wallets.balance(person_id)),
+        balance=wallet_of(person),
         history=wallets.history(person_id, cursor=cursor),
         first_page=not cursor,
         top_ups=found,

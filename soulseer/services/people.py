@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, delete, func, or_, select, update
@@ -12,6 +13,8 @@ from soulseer.db import db
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import Conflict, InvalidInput, NotFound
 from soulseer.domain.identity import Identity, handles_for
+from soulseer.domain.money import CURRENCY
+from soulseer.models.ledger import LedgerAccount
 from soulseer.models.people import ROLES, STAFF_ROLES, Person, PersonRole
 from soulseer.services import audit, ledger
 
@@ -20,6 +23,7 @@ READER_ACCOUNTS = (AccountKind.READER_EARNINGS_PENDING, AccountKind.READER_EARNI
 # Tables rather than entities, and built once: every request asks this, and building it anew costs more than the answer.
 _person: Any = Person.__table__
 _role: Any = PersonRole.__table__
+_account: Any = LedgerAccount.__table__
 # What ``signed_in_from`` needs; one statement, roles included.
 COLUMNS: Select[Any] = select(
     _person.c.id,
@@ -32,6 +36,15 @@ COLUMNS: Select[Any] = select(
     .correlate(_person)
     .scalar_subquery()
     .label("roles"),
+    select(_account.c.balance)
+    .where(
+        _account.c.owner_id == _person.c.id,
+        _account.c.kind == AccountKind.CLIENT_WALLET.value,
+        _account.c.currency == CURRENCY,
+    )
+    .correlate(_person)
+    .scalar_subquery()
+    .label("wallet"),
 )
 _BY_SUBJECT = COLUMNS.where(
     _person.c.issuer == bindparam("issuer"), _person.c.subject == bindparam("subject")
@@ -40,7 +53,11 @@ _BY_SUBJECT = COLUMNS.where(
 
 @dataclass(frozen=True)
 class SignedIn:
-    """The person behind this request, read once; ``login_id`` is None where a bearer token speaks for them."""
+    """The person behind this request, read once; ``login_id`` is None where a bearer token speaks for them.
+
+    ``wallet`` is the balance in dollars when the request began, None without a wallet: for show, in a request that
+    has not written anything (``db.has_written``).
+    """
 
     id: int
     handle: str
@@ -49,6 +66,7 @@ class SignedIn:
     roles: frozenset[str]
     suspended: bool = False
     login_id: uuid.UUID | None = None
+    wallet: Decimal | None = None
 
     is_authenticated = True
     is_active = True
@@ -78,6 +96,7 @@ def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn
         roles=frozenset(row.roles or ()),
         suspended=row.suspended_at is not None,
         login_id=login_id,
+        wallet=row.wallet,
     )
 
 
