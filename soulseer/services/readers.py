@@ -4,9 +4,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, TextClause, text
 
 from soulseer.db import db
 from soulseer.domain.errors import NotFound
@@ -17,6 +18,7 @@ PAGE = 20
 SEARCH_LONGEST = 100
 SEARCH_WORDS = 6
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_MODALITIES = tuple((modality.value, modality) for modality in Modality)
 _CURSOR = re.compile(r"([01])-([0-9]{1,5})-([0-9]{1,18})")
 
 
@@ -97,6 +99,7 @@ _AFTER = (
     "(online, rating_thousandths, - person_id) < (:last_online, :last_rating, - CAST(:last_id AS bigint))"
 )
 _PROFILE = f"SELECT {_COLUMNS}, biography, status, listed FROM reader_profile WHERE slug = :slug"  # noqa: S608
+_ONE = text(_SHOWN.format(page=_PROFILE))
 # Word for word the expression of the index ix_reader_profile_search.
 _SEARCHED = "(display_name || ' ' || headline || ' ' || specialties)"
 
@@ -111,8 +114,7 @@ def browse(filters: Filters, cursor: str | None = None, limit: int = PAGE) -> Pa
     if place:
         conditions.append(_AFTER)
         values |= {"last_online": place[1] == "1", "last_rating": int(place[2]), "last_id": int(place[3])}
-    page = _PAGE.format(conditions=" AND ".join(conditions))
-    rows = db.session.execute(text(_SHOWN.format(page=page)), {**values, "limit": limit + 1}).all()
+    rows = db.session.execute(_page(" AND ".join(conditions)), {**values, "limit": limit + 1}).all()
     shown = rows[:limit]
     following = None
     if len(rows) > limit:
@@ -121,11 +123,17 @@ def browse(filters: Filters, cursor: str | None = None, limit: int = PAGE) -> Pa
     return Page(tuple(Card(**_card(row)) for row in shown), following)
 
 
+@lru_cache(maxsize=256)
+def _page(conditions: str) -> TextClause:
+    """The statement for conditions of ``_conditions``: fixed words, so there are few, and each is read once."""
+    return text(_SHOWN.format(page=_PAGE.format(conditions=conditions)))
+
+
 def profile(slug: str, viewer_id: int | None = None) -> Profile:
     """The reader's page, in one statement. Raises NotFound; an unlisted one is found by the reader alone."""
     if not SLUG.fullmatch(slug):
         raise NotFound("There is no reader of this name.")
-    row = db.session.execute(text(_SHOWN.format(page=_PROFILE)), {"slug": slug}).one_or_none()
+    row = db.session.execute(_ONE, {"slug": slug}).one_or_none()
     if row is None or not (row.listed or row.person_id == viewer_id):
         raise NotFound("There is no reader of this name.")
     return Profile(**_card(row), biography=row.biography, status=row.status, listed=row.listed)
@@ -170,11 +178,19 @@ def _escaped(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+@lru_cache(maxsize=1024)
+def _rate(modality: Modality, cents: int) -> Rate:
+    # Prices are few, cards many: the same price is the same object.
+    return Rate(modality, from_cents(cents))
+
+
+@lru_cache(maxsize=1024)
+def _average(rating_sum: int, rating_count: int) -> Decimal | None:
+    return (Decimal(rating_sum) / rating_count).quantize(Decimal("0.1")) if rating_count else None
+
+
 def _card(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     cents = row.rates or {}
-    average = None
-    if row.rating_count:
-        average = (Decimal(row.rating_sum) / row.rating_count).quantize(Decimal("0.1"))
     return {
         "reader_id": row.person_id,
         "slug": row.slug,
@@ -183,7 +199,7 @@ def _card(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "specialties": row.specialties,
         "online": row.online,
         "busy": row.busy,
-        "rating_average": average,
+        "rating_average": _average(row.rating_sum, row.rating_count),
         "rating_count": row.rating_count,
-        "rates": tuple(Rate(m, from_cents(cents[m.value])) for m in Modality if m.value in cents),
+        "rates": tuple([_rate(modality, cents[name]) for name, modality in _MODALITIES if name in cents]),
     }
