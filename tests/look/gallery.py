@@ -62,7 +62,7 @@ def reader(
 
 
 READERS = [
-    reader("luna", "Luna Vale", "Three cards, plain words. I ask before I answer.", "4.83", 127,
+    reader("luna", "Luna Vale", "Three cards, plain words. I ask before I answer.", "4.8", 127,
            text="1.99", voice="2.99", video="3.99"),
     reader("orin", "Orin", "Birth charts and transits.", "4.2", 1, voice="4.50"),
     reader("mara", "Mara of the Long Valley", "Mediumship, gently.", None, 0, text="2.25", voice="2.25"),
