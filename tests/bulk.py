@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, text
+from sqlalchemy import BigInteger, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import DateTime
 
 from soulseer import gateways
 from soulseer.db import db, transaction
 from soulseer.gateways.presence import EPOCH, SEEDED, SIGNS
+from soulseer.models.readings import ReadingSession
 from soulseer.services import billing
 from soulseer.services.settling import MICROSECOND
 from tests.factories import START
@@ -82,7 +83,8 @@ def sessions(
             used = {name: value for name, value in values.items() if f":{name}" in statement}
             binds = [bindparam(name, type_=types[name]) for name in used if name in types]
             db.session.execute(text(statement).bindparams(*binds), used)
-        paid = billing.charge(0, 2**62, cover=now, due_before=now + MICROSECOND, now=now)
+        ids = list(db.session.scalars(select(ReadingSession.id)))
+        paid = billing.charge(ids, cover=now, due_before=now + MICROSECOND, now=now)
     assert paid.sessions == len(wallets), "every wallet must cover the first minute"
     with transaction():
         db.session.execute(text("ANALYZE reading_session, ledger_account, reading_minute, live_participant"))

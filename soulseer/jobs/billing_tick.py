@@ -1,7 +1,8 @@
 """Every minute that is due, set-wise, each batch a transaction of its own (design §4, rule 3)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -49,20 +50,20 @@ def run(context: JobContext) -> dict[str, Any]:
     amount = billing.Charged().amount
     left: list[int] = []
     with transaction():
-        ranges = billing.ranges(cover, BATCH, part)
-    for batch in ranges:
-        charged = _charge_batch(batch, part, cover, context, skip, counts)
-        all_paid = charged.sessions == batch.due
+        batches = billing.due_batches(cover, BATCH, skip, part)
+    for ids in batches:
+        charged = _charge_batch(ids, cover, context, counts)
+        all_paid = charged.sessions == len(ids)
         amount += charged.amount
         counts["minutes"] += charged.sessions
         while charged.still_due:
-            charged = _charge_batch(batch, part, cover, context, skip, counts)
+            charged = _charge_batch(ids, cover, context, counts)
             amount += charged.amount
             counts["minutes"] += charged.sessions
             all_paid = False
         if not all_paid:
             with transaction():
-                left += billing.left_due(batch.low, batch.high, cover, skip, part)
+                left += billing.left_due(ids, cover)
     counts["sessions_left"] = len(left)
     counts |= settle_each([*left, *_still_active(skip)], context)
     counts["amount"] = str(amount)
@@ -102,13 +103,7 @@ def _still_active(ids: list[int]) -> list[int]:
 
 
 def _charge_batch(
-    batch: billing.Range,
-    part: billing.Part,
-    cover: Any,
-    context: JobContext,
-    skip: list[int],
-    counts: dict[str, Any],
-    tries: int = TRIES,
+    ids: Sequence[int], cover: datetime, context: JobContext, counts: dict[str, Any], tries: int = TRIES
 ) -> billing.Charged:
     """One batch in one transaction. A session locked for long, a deadlock or a wallet emptied meanwhile rolls the
     batch back; it is tried again, then in halves, so that one bad row never stops the rest: only what fails by itself
@@ -118,47 +113,36 @@ def _charge_batch(
             with transaction():
                 billing.prepare_batch(LOCK_TIMEOUT_MILLISECONDS * (attempt + 1))
                 charged = billing.charge(
-                    batch.low,
-                    batch.high,
+                    ids,
                     cover=cover,
                     due_before=cover,
                     now=context.now,
-                    skip=skip,
-                    part=part,
                     job_run_id=context.run_id,
                 )
             counts["batches"] += 1
         except (IntegrityError, DataError):
-            log.exception("billing_batch_has_a_bad_row", low=batch.low, high=batch.high)
+            log.exception("billing_batch_has_a_bad_row", first=ids[0], sessions=len(ids))
             break
         except (billing.WalletRace, OperationalError) as error:
             if isinstance(error, OperationalError) and not _worth_another_try(error):
                 raise
             counts["retries"] += 1
-            log.info("billing_batch_retried", low=batch.low, high=batch.high, reason=type(error).__name__)
+            log.info("billing_batch_retried", first=ids[0], sessions=len(ids), reason=type(error).__name__)
         else:
             return charged
-    return _charge_halves(batch, part, cover, context, skip, counts)
+    return _charge_halves(ids, cover, context, counts)
 
 
 def _charge_halves(
-    batch: billing.Range,
-    part: billing.Part,
-    cover: Any,
-    context: JobContext,
-    skip: list[int],
-    counts: dict[str, Any],
+    ids: Sequence[int], cover: datetime, context: JobContext, counts: dict[str, Any]
 ) -> billing.Charged:
     """The two halves of a batch that failed, each once; nothing where it was a single session."""
     with transaction():
-        ids = billing.left_due(batch.low, batch.high, cover, skip, part)
+        ids = billing.left_due(ids, cover)
     charged = billing.Charged()
     if len(ids) > 1:
-        middle = ids[len(ids) // 2]
-        lower = billing.Range(batch.low, middle - 1, len(ids) // 2)
-        upper = billing.Range(middle, batch.high, len(ids) - lower.due)
-        for half in (lower, upper):
-            charged += _charge_batch(half, part, cover, context, skip, counts, tries=1)
+        for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+            charged += _charge_batch(half, cover, context, counts, tries=1)
     return charged
 
 

@@ -16,11 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from soulseer.db import db
 from soulseer.domain.money import from_cents
 
-# Blocks of 4,096 ids are shared out among the parts of a tick: the same ones to each part, whatever is due.
-_DUE = (
-    "s.state = 'active' AND s.id BETWEEN :low AND :high AND s.paid_until < :due_before AND NOT (s.id = ANY(:skip))"
-    " AND (s.id >> 12) % :parts = :part - 1"
-)
+_DUE = "s.state = 'active' AND s.id = ANY(:ids) AND s.paid_until < :due_before"
 
 # The wallet is looked at before the claim, so that a session that cannot pay is not claimed. The guard that counts is
 # in ``moved``: it runs on the newest version of each wallet. A nested loop over the sorted moves locks the accounts
@@ -52,9 +48,7 @@ SELECT count(*) AS charged, coalesce(sum(rate), 0) AS cents, coalesce(sum(rate -
        (SELECT count(*) FROM moves) AS moves, (SELECT count(*) FROM moved) AS moved
 FROM claimed
 """).bindparams(  # noqa: S608 (no value is put into the text)
-    bindparam("skip", type_=ARRAY(BigInteger)),
-    bindparam("low", type_=BigInteger),
-    bindparam("high", type_=BigInteger),
+    bindparam("ids", type_=ARRAY(BigInteger)),
     bindparam("run", type_=BigInteger),
     *(bindparam(name, type_=DateTime(timezone=True)) for name in ("cover", "due_before", "now")),
 )
@@ -66,16 +60,18 @@ WHERE shard = pg_backend_pid() % 16
                       WHERE kind = 'platform_revenue' AND owner_id IS NULL AND currency = 'USD')
 """)
 
-_BOUNDARIES = text("""
-SELECT id, place FROM (
-    SELECT id, row_number() OVER (ORDER BY id) AS place, count(*) OVER () AS total
+# Blocks of 4,096 ids are shared out among the parts of a tick: the same ones to each part, whatever is due.
+_BATCHES = text("""
+SELECT array_agg(id ORDER BY id) AS ids FROM (
+    SELECT id, (row_number() OVER (ORDER BY id) - 1) / :size AS batch
     FROM reading_session
-    WHERE state = 'active' AND paid_until < :due_before AND (id >> 12) % :parts = :part - 1
-) due WHERE place % :size = 0 OR place = total ORDER BY id
-""")
+    WHERE state = 'active' AND paid_until < :due_before AND NOT (id = ANY(:skip))
+        AND (id >> 12) % :parts = :part - 1
+) due GROUP BY batch ORDER BY batch
+""").bindparams(bindparam("skip", type_=ARRAY(BigInteger)))
 
 _LEFT = text(f"SELECT s.id FROM reading_session s WHERE {_DUE} ORDER BY s.id").bindparams(  # noqa: S608 (as above)
-    bindparam("skip", type_=ARRAY(BigInteger))
+    bindparam("ids", type_=ARRAY(BigInteger))
 )
 
 _PLANNED = text("""
@@ -118,33 +114,21 @@ class Charged:
 
 
 def charge(
-    low: int,
-    high: int,
+    ids: Sequence[int],
     *,
     cover: datetime,
     due_before: datetime,
     now: datetime,
-    skip: Sequence[int] = (),
-    part: Part = WHOLE,
     job_run_id: int | None = None,
 ) -> Charged:
-    """Charge one minute to every active session with id in [low, high] whose ``paid_until`` is before ``due_before``
-    and whose wallet can pay; ``covered_until`` rises to ``cover``.
+    """Charge one minute to every active session of ``ids`` whose ``paid_until`` is before ``due_before`` and whose
+    wallet can pay; ``covered_until`` rises to ``cover``.
 
     Raises WalletRace if a wallet was emptied meanwhile; the caller's transaction must then roll back.
     """
     row = db.session.execute(
         _CHARGE,
-        {
-            "low": low,
-            "high": high,
-            "cover": cover,
-            "due_before": due_before,
-            "now": now,
-            "skip": list(skip),
-            "run": job_run_id,
-            **vars(part),
-        },
+        {"ids": list(ids), "cover": cover, "due_before": due_before, "now": now, "run": job_run_id},
     ).one()
     if row.moves != row.moved:
         raise WalletRace
@@ -165,31 +149,17 @@ def prepare_batch(lock_timeout_milliseconds: int) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Range:
-    """Session ids from ``low`` to ``high``, of which ``due`` are due."""
-
-    low: int
-    high: int
-    due: int
-
-
-def ranges(due_before: datetime, size: int, part: Part = WHOLE) -> list[Range]:
-    """Ranges of session ids with at most ``size`` due sessions each, in one pass over the active ones."""
-    found, low, counted = [], 0, 0
-    for row in db.session.execute(_BOUNDARIES, {"due_before": due_before, "size": size, **vars(part)}):
-        found.append(Range(low, row.id, row.place - counted))
-        low, counted = row.id + 1, row.place
-    return found
+def due_batches(
+    due_before: datetime, size: int, skip: Sequence[int] = (), part: Part = WHOLE
+) -> list[list[int]]:
+    """Ids of the active sessions that are due, but ``skip``, in batches of at most ``size``: one pass over them all."""
+    values = {"due_before": due_before, "size": size, "skip": list(skip), **vars(part)}
+    return list(db.session.scalars(_BATCHES, values))
 
 
-def left_due(low: int, high: int, due_before: datetime, skip: Sequence[int], part: Part = WHOLE) -> list[int]:
-    """Sessions in the range that are due still: their wallets cannot pay."""
-    return list(
-        db.session.scalars(
-            _LEFT, {"low": low, "high": high, "due_before": due_before, "skip": list(skip), **vars(part)}
-        )
-    )
+def left_due(ids: Sequence[int], due_before: datetime) -> list[int]:
+    """Those of ``ids`` that are due still: their wallets cannot pay."""
+    return list(db.session.scalars(_LEFT, {"ids": list(ids), "due_before": due_before}))
 
 
 def planned(cover: datetime, skip: Sequence[int]) -> list[dict[str, Any]]:

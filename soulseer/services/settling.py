@@ -125,7 +125,7 @@ def charge_until(
     charged = billing.Charged(still_due=1)
     while charged.still_due:
         charged = billing.charge(
-            session.id, session.id, cover=cover, due_before=due_before, now=now, job_run_id=job_run_id
+            [session.id], cover=cover, due_before=due_before, now=now, job_run_id=job_run_id
         )
     db.session.refresh(session)
 

@@ -179,7 +179,7 @@ def test_a_run_leaves_a_row(app: Flask) -> None:
 
 
 def test_a_run_that_fails_says_why(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soulseer.services.billing.ranges", lambda *_: 1 / 0)
+    monkeypatch.setattr("soulseer.services.billing.due_batches", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(Request("billing_tick", now=START))
     (row,) = runs()
