@@ -18,7 +18,13 @@ from soulseer import cli, gateways
 from soulseer.admin import init_admin
 from soulseer.blueprints import register_blueprints
 from soulseer.blueprints.rendering import TemplateEnvironment
-from soulseer.db import check_connection, db
+from soulseer.db import (
+    READ_ONLY_STATEMENTS,
+    back_to_transactions,
+    check_connection,
+    db,
+    write_in_transactions,
+)
 from soulseer.domain import policies
 from soulseer.gateways.agora import AgoraGateway
 from soulseer.gateways.identity import IdentityGateway
@@ -59,10 +65,17 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
 def flask_config(settings: Settings) -> dict[str, Any]:
     """What Flask and its extensions read."""
     engine_options: dict[str, Any] = {
-        "pool_events": [(check_connection, "checkout")],
+        "pool_events": [
+            (write_in_transactions, "connect"),
+            (check_connection, "checkout"),
+            (back_to_transactions, "checkin"),
+        ],
         "pool_size": 10,
         "max_overflow": 10,
-        "connect_args": {"options": "-c timezone=UTC -c lock_timeout=10s", "application_name": "soulseer"},
+        "connect_args": {
+            "options": f"-c timezone=UTC -c lock_timeout=10s {READ_ONLY_STATEMENTS}",
+            "application_name": "soulseer",
+        },
     }
     return {
         "SECRET_KEY": settings.secret_key,

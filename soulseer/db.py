@@ -3,16 +3,17 @@
 import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 import structlog
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, MetaData
-from sqlalchemy.engine import Dialect
+from sqlalchemy import BigInteger, MetaData, event
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from soulseer.domain.errors import SoulSeerError
@@ -65,6 +66,49 @@ def check_connection(connection: Any, *_: Any) -> None:
             connection.autocommit = False
     except psycopg.OperationalError as error:
         raise InvalidatePoolError from error
+
+
+# Whether this thread answers a request: see ``read_singly``.
+_singly: ContextVar[bool] = ContextVar("singly", default=False)
+
+
+def read_singly() -> None:
+    """From here on, what is read outside ``transaction()`` is read by statements on their own: for the start of a request.
+
+    A page's few reads need no BEGIN and no ROLLBACK, and a ROLLBACK makes the driver forget its prepared statements, so
+    that PostgreSQL would plan each of them anew for every page. Nothing can be written that way: single statements are
+    read-only (``READ_ONLY_STATEMENTS``), transactions say otherwise themselves.
+    """
+    _singly.set(True)
+
+
+def read_together() -> None:
+    """Back to one transaction for all that is read: for the end of a request."""
+    _singly.set(False)
+    if db.session.registry.has() and db.session.info.pop("singly", False):
+        db.session.rollback()
+
+
+READ_ONLY_STATEMENTS = "-c default_transaction_read_only=on"
+
+
+def write_in_transactions(connection: Any, *_: Any) -> None:
+    """Pool event "connect": every transaction begins as READ WRITE, whatever the default of single statements."""
+    connection.read_only = False
+
+
+def back_to_transactions(connection: Any, *_: Any) -> None:
+    """Pool event "checkin": the next one begins with a connection as new."""
+    if connection is not None and not connection.closed and connection.autocommit:
+        connection.autocommit = False
+
+
+@event.listens_for(db.session, "after_begin")
+def _begin(session: Session, _transaction: Any, connection: Connection) -> None:
+    if _singly.get() and not session.info.get("open"):
+        driver: Any = connection.connection.driver_connection
+        driver.autocommit = True
+        session.info["singly"] = True
 
 
 class NestedTransaction(RuntimeError):

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import IntegerConverter, ValidationError
 
 from soulseer.blueprints.access import VENDOR_ENDPOINTS, is_api
+from soulseer.db import read_singly, read_together
 from soulseer.domain.errors import InvalidInput
 from soulseer.services import metrics
 
@@ -66,6 +67,7 @@ def init_security(app: Flask, *, base_url: str, issuer: str, stripe_api_base: st
     @app.before_request
     def begin() -> ResponseReturnValue | None:
         g.began = time.perf_counter()
+        read_singly()
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
         structlog.contextvars.clear_contextvars()
@@ -74,6 +76,10 @@ def init_security(app: Flask, *, base_url: str, issuer: str, stripe_api_base: st
             return redirect(base_url + request.full_path.rstrip("?"), 308)
         refuse_nul_bytes()
         return None
+
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        read_together()
 
     @app.after_request
     def finish(response: Response) -> Response:

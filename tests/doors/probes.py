@@ -63,9 +63,10 @@ def sql(kind: str) -> str:
         "data": "SELECT 'x'::int",
         "busy": "SELECT pg_sleep(5)",
     }
-    if kind == "busy":
-        db.session.execute(text("SET LOCAL statement_timeout = 50"))
-    db.session.execute(text(statements[kind]))
+    with transaction():
+        if kind == "busy":
+            db.session.execute(text("SET LOCAL statement_timeout = 50"))
+        db.session.execute(text(statements[kind]))
     return "done"
 
 
