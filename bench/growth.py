@@ -151,13 +151,17 @@ def top_ups_meanwhile(bench: Bench, clock: Clock, sessions: int) -> dict[str, fl
         top_up(person, number)
     idle = [top_up(person, number := number + 1) for _ in range(600)]
     worker = part_worker("1/1")
+    # Two checkpoints with work between them, so that the log's files are there to be used again.
+    for _ in range(2):
+        together([worker], clock.next(), sessions)
+        bench.database.execute("CHECKPOINT")
+    together([worker], clock.next(), sessions)
     stop = threading.Event()
 
     def ticks() -> None:
         while not stop.is_set():
             together([worker], clock.next(), sessions)
 
-    together([worker], clock.next(), sessions)
     thread = threading.Thread(target=ticks)
     thread.start()
     busy = []
