@@ -3,6 +3,7 @@
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, cast
 
 from flask import Flask, g, request, url_for
@@ -16,6 +17,8 @@ from soulseer.db import has_written
 from soulseer.domain.accounts import AccountKind
 from soulseer.services import ledger
 from soulseer.services.people import SignedIn
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class TemplateEnvironment(Environment):
@@ -57,6 +60,7 @@ def fixed_addresses() -> Callable[..., str]:
     return address
 
 
+@lru_cache(maxsize=4096)
 def money(amount: Decimal) -> str:
     """``$1,234.50``; a fall is ``−$1.99``."""
     sign = "−" if amount < 0 else ""
@@ -67,7 +71,8 @@ def instant(value: datetime | None) -> Markup:
     """A <time> element that the page's script shows in the browser's own time zone; empty for None."""
     if value is None:
         return Markup("")
-    words = value.astimezone(UTC).strftime("%d %b %Y, %H:%M UTC").lstrip("0")
+    value = value.astimezone(UTC)
+    words = f"{value.day} {MONTHS[value.month - 1]} {value.year}, {value.hour:02}:{value.minute:02} UTC"
     # Digits and names of months: nothing to escape, which Markup.format would do at twenty times the price.
     return Markup(f'<time datetime="{instant_text(value)}" data-local>{words}</time>')  # noqa: S704
 

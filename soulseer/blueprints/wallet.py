@@ -191,7 +191,7 @@ def _tries() -> int:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 5 else MOST_POLLS
 
 
-def waiting_ids(found: list[TopUp]) -> str:
+def waiting_ids(found: list[top_ups.Recent]) -> str:
     """The top-ups that wait for Stripe, as the page names them when it asks again."""
     return ",".join(str(top_up.id) for top_up in found if top_up.state in WAITING)
 

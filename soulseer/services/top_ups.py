@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from sqlalchemy import Integer, bindparam, select
@@ -301,17 +302,28 @@ def owned(person_id: int, top_up_id: int) -> TopUp:
 
 
 # Built once: the wallet asks it on every page and every poll.
+_top_up: Any = TopUp.__table__
 _RECENT = (
-    select(TopUp)
-    .where(TopUp.person_id == bindparam("person"))
-    .order_by(TopUp.id.desc())
+    select(_top_up.c.id, _top_up.c.amount, _top_up.c.state, _top_up.c.created_at)
+    .where(_top_up.c.person_id == bindparam("person"))
+    .order_by(_top_up.c.id.desc())
     .limit(bindparam("limit", type_=Integer))
 )
 
 
-def recent(person_id: int, limit: int = 5) -> list[TopUp]:
+class Recent(NamedTuple):
+    """A top-up as listed: dollars, one of TOP_UP_STATES, and when it was begun."""
+
+    id: int
+    amount: Decimal
+    state: str
+    created_at: datetime
+
+
+def recent(person_id: int, limit: int = 5) -> list[Recent]:
     """The person's newest top-ups, newest first."""
-    return list(db.session.scalars(_RECENT, {"person": person_id, "limit": limit}))
+    rows = db.session.execute(_RECENT, {"person": person_id, "limit": limit})
+    return [Recent(*row) for row in rows]
 
 
 def alert(kind: str, detail: str, now: datetime) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, func, or_, select, true
 
@@ -32,8 +32,7 @@ _LAST_MINUTE = 2**31 - 1
 _CURSOR = re.compile(r"([0-9]{1,19})\.([0-9]{1,19})\.([0-9]{1,10})")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One movement of the wallet: ``amount`` in dollars, negative where money left it.
 
     ``minutes`` is how many paid minutes of one reading it stands for (0: none); ``minute`` the number of the one
@@ -67,8 +66,7 @@ class Earnings:
     available: Decimal
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """What was read last in each stream."""
 
     entry: int = _BEGINNING
