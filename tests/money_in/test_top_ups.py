@@ -12,6 +12,7 @@ from flask import Flask
 from soulseer.blueprints import wallet
 from soulseer.domain.errors import IdempotencyMismatch, InvalidInput, NotFound
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
+from soulseer.models.payments import TopUp
 from soulseer.services import top_ups
 from tests import factories
 from tests.money_in import events
@@ -30,6 +31,11 @@ from tests.money_in.events import (
 )
 
 MINUTES = timedelta(minutes=1)
+
+
+def only_top_up(person_id: int) -> TopUp:
+    (one,) = top_ups.recent(person_id)
+    return top_ups.owned(person_id, one.id)
 
 
 def test_the_whole_path(sandbox: Sandbox) -> None:
@@ -156,7 +162,7 @@ def test_stripe_down_at_creation_then_the_sweep_goes_on_with_the_same_key(sandbo
         begun(person.id, key="k")
     assert failure.value.may_have_happened
     assert sandbox.checkouts() == []
-    (made,) = top_ups.recent(person.id)
+    made = only_top_up(person.id)
     assert (made.state, made.checkout_url) == ("created", None)
     assert work(later=MINUTES) == {"top_up_waiting": 1}
     assert top_up(made.id).state == "open"
@@ -172,7 +178,7 @@ def test_stripe_answers_too_late_but_has_done_it(sandbox: Sandbox) -> None:
         begun(person.id)
     assert len(sandbox.checkouts()) == 1
     work(later=MINUTES)
-    (made,) = top_ups.recent(person.id)
+    made = only_top_up(person.id)
     assert made.stripe_checkout_session_id == sandbox.checkouts()[0]["id"]
     assert len(sandbox.checkouts()) == 1
 
@@ -195,10 +201,10 @@ def test_a_crash_between_call_and_outcome_leaves_one_session(
     person = factories.person()
 
     killed_before_the_outcome(monkeypatch, person.id)
-    (made,) = top_ups.recent(person.id)
+    made = only_top_up(person.id)
     assert (made.state, made.stripe_checkout_session_id, len(sandbox.checkouts())) == ("created", None, 1)
     work(later=MINUTES)
-    (made,) = top_ups.recent(person.id)
+    made = only_top_up(person.id)
     assert (made.state, made.stripe_checkout_session_id) == ("open", sandbox.checkouts()[0]["id"])
     assert len(sandbox.checkouts()) == 1
 
@@ -211,7 +217,7 @@ def test_an_event_that_comes_before_our_own_record_is_adopted(
     sandbox.pay(sandbox.checkouts()[0]["id"])
     wait_for(lambda: len(statuses()) == 4)
     work()
-    (made,) = top_ups.recent(person.id)
+    made = only_top_up(person.id)
     assert (made.state, made.stripe_checkout_session_id) == ("paid", sandbox.checkouts()[0]["id"])
     assert wallet_of(person.id) == Decimal("25.00")
 
@@ -222,7 +228,7 @@ def test_what_could_never_be_started_is_given_up_before_its_key_could_be_forgott
     with pytest.raises(StripeUnavailable):
         begun(person.id)
     assert work(later=timedelta(hours=13)) == {}
-    (made,) = top_ups.recent(person.id)
+    made = only_top_up(person.id)
     assert (made.state, made.failure) == ("failed", top_ups.NOT_STARTED)
     assert sandbox.checkouts() == []
 
@@ -232,7 +238,7 @@ def test_a_refusal_for_good_fails_the_top_up_with_words(sandbox: Sandbox) -> Non
     sandbox.faults(fail_api={"status": 400, "count": 1})
     with pytest.raises(StripeRefused):
         begun(person.id, key="k")
-    (made,) = top_ups.recent(person.id)
+    made = only_top_up(person.id)
     assert (made.state, made.failure) == ("failed", top_ups.REFUSED)
     with pytest.raises(StripeRefused):
         begun(person.id, key="k")
