@@ -49,8 +49,9 @@ def bearer_token() -> str | None:
 
 def require_person() -> SignedIn:
     """The signed-in person. Raises NotSignedIn (InvalidToken), Suspended."""
-    if current_user.is_authenticated:
-        return cast(SignedIn, current_user._get_current_object())
+    person = current_user._get_current_object()
+    if person.is_authenticated:
+        return cast(SignedIn, person)
     if g.get("suspended"):
         raise Suspended("This account is suspended. Write to support if you think that this is a mistake.")
     raise NotSignedIn()

@@ -4,9 +4,9 @@ from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
-from flask import Flask, g, request, url_for
+from flask import Flask, g, has_request_context, request, url_for
 from flask.templating import Environment
 from flask_login import current_user
 from markupsafe import Markup
@@ -49,7 +49,7 @@ def fixed_addresses() -> Callable[..., str]:
 
     def address(endpoint: str, **values: Any) -> str:
         fixed = not values or (endpoint == "static" and values.keys() == {"filename"})
-        if not fixed or not request or endpoint.startswith("."):
+        if not fixed or endpoint.startswith(".") or not has_request_context():
             return url_for(endpoint, **values)
         key = (request.root_path, endpoint, values.get("filename"))
         found = kept.get(key)
@@ -81,9 +81,10 @@ def wallet_balance() -> Decimal | None:
     """What the header shows to a signed-in client on a whole page. None for all others."""
     if g.get("rendering_error") or not request or request.headers.get("HX-Request"):
         return None
-    if not current_user.is_authenticated or "client" not in current_user.roles:
+    person = current_user._get_current_object()
+    if not person.is_authenticated or "client" not in person.roles:
         return None
-    return wallet_of(cast(SignedIn, current_user))
+    return wallet_of(person)
 
 
 def wallet_of(person: SignedIn) -> Decimal:
