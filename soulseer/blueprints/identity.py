@@ -4,7 +4,9 @@ import uuid
 from typing import NoReturn
 
 from flask import Flask, Request, g
+from flask.sessions import SecureCookieSessionInterface
 from flask_login import LoginManager
+from itsdangerous import URLSafeTimedSerializer
 
 from soulseer import gateways
 from soulseer.blueprints.access import bearer_token
@@ -33,8 +35,20 @@ class Anonymous:
         return None
 
 
+class CookieSessions(SecureCookieSessionInterface):
+    """Flask's own, with a signer that is made once: making it for each request costs as much as reading the cookie."""
+
+    _signer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        if self._signer is None:
+            self._signer = super().get_signing_serializer(app)
+        return self._signer
+
+
 def init_identity(app: Flask) -> None:
     """Attach Flask-Login: ``flask_login.current_user`` is a SignedIn or Anonymous."""
+    app.session_interface = CookieSessions()
     manager = LoginManager(app)
     manager.anonymous_user = Anonymous
     # The login's row decides; a phone that changes its address stays signed in.

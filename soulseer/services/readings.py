@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm.util import identity_key
 
 from soulseer.db import db
 from soulseer.domain import policies
@@ -57,9 +58,16 @@ class Caller:
     person_id: int | None = None
 
 
+# Built once: every call to a room begins with it.
+_FIND = select(ReadingSession).where(ReadingSession.id == bindparam("session"))
+
+
 def find(session_id: int) -> ReadingSession:
     """The session, unlocked. Raises NotFound."""
-    session = db.session.get(ReadingSession, session_id)
+    if identity_key(ReadingSession, session_id) in db.session.identity_map:
+        session = db.session.get(ReadingSession, session_id)
+    else:
+        session = db.session.scalars(_FIND, {"session": session_id}).one_or_none()
     if session is None:
         raise NotFound(f"There is no reading {session_id}.")
     return session
