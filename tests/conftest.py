@@ -122,7 +122,7 @@ WITH opened AS (
     INSERT INTO ledger_account (owner_id, balance, floor, kind, currency, hot, created_at)
     SELECT NULL, 0, NULL, kind, 'USD', true, '2026-01-01T00:00:00Z'
     FROM unnest(ARRAY['platform_revenue', 'platform_promotions', 'processor_fees', 'stripe_clearing',
-                      'payouts_in_transit']) AS kind
+                      'payouts_in_transit', 'platform_bank']) AS kind
     RETURNING id
 )
 INSERT INTO ledger_shard (account_id, shard, balance) SELECT id, shard, 0 FROM opened, generate_series(0, 15) AS shard

@@ -16,6 +16,7 @@ class AccountKind(StrEnum):
     PROCESSOR_FEES = "processor_fees"
     STRIPE_CLEARING = "stripe_clearing"
     PAYOUTS_IN_TRANSIT = "payouts_in_transit"
+    PLATFORM_BANK = "platform_bank"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ CHART: dict[AccountKind, AccountRule] = {
     AccountKind.PROCESSOR_FEES: AccountRule(personal=False, floor_cents=None, hot=True),
     AccountKind.STRIPE_CLEARING: AccountRule(personal=False, floor_cents=None, hot=True),
     AccountKind.PAYOUTS_IN_TRANSIT: AccountRule(personal=False, floor_cents=None, hot=True),
+    # Money that Stripe has sent on to the platform's own bank account, negative like Stripe clearing.
+    AccountKind.PLATFORM_BANK: AccountRule(personal=False, floor_cents=None, hot=True),
 }
 
 PLATFORM_KINDS = tuple(kind for kind, rule in CHART.items() if not rule.personal)

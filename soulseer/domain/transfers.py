@@ -28,6 +28,15 @@ class TransferKind(StrEnum):
     EARNINGS_RELEASE = "earnings_release"
     PAYOUT = "payout"
     PAYOUT_FAILED = "payout_failed"
+    # Beyond design §3's list (ADR 0008).
+    PROMOTION_SPENT = "promotion_spent"
+    PROMOTION_EXPIRED = "promotion_expired"
+    REFUND_FAILED = "refund_failed"
+    RECEIVABLE_PAID = "receivable_paid"
+    WRITE_OFF = "write_off"
+    PAYOUT_SENT = "payout_sent"
+    PROCESSOR_FEE = "processor_fee"
+    BANK_TRANSFER = "bank_transfer"
 
 
 @dataclass(frozen=True)
@@ -69,14 +78,37 @@ TRANSFERS: dict[TransferKind, Transfer] = {
     TransferKind.TIP: _transfer(_FUNDS, _EARNED, split=True),
     TransferKind.REFUND_TO_WALLET: _transfer(_TAKEN_BACK, _FUNDS, split=True),
     TransferKind.REFUND_TO_CARD: _transfer([*_TAKEN_BACK, A.CLIENT_WALLET], [A.STRIPE_CLEARING]),
-    TransferKind.CHARGEBACK: _transfer([A.CLIENT_WALLET, A.CLIENT_RECEIVABLE], [A.STRIPE_CLEARING]),
-    TransferKind.CHARGEBACK_WON: _transfer([A.STRIPE_CLEARING], [A.CLIENT_WALLET, A.CLIENT_RECEIVABLE]),
+    TransferKind.CHARGEBACK: _transfer(
+        [A.CLIENT_WALLET, A.CLIENT_RECEIVABLE, A.PLATFORM_REVENUE], [A.STRIPE_CLEARING]
+    ),
+    TransferKind.CHARGEBACK_WON: _transfer(
+        [A.STRIPE_CLEARING], [A.CLIENT_WALLET, A.CLIENT_RECEIVABLE, A.PLATFORM_REVENUE]
+    ),
     TransferKind.EARNINGS_RELEASE: _transfer(
         [A.READER_EARNINGS_PENDING], [A.READER_EARNINGS_AVAILABLE, A.READER_RECEIVABLE]
     ),
     TransferKind.PAYOUT: _transfer([A.READER_EARNINGS_AVAILABLE], [A.PAYOUTS_IN_TRANSIT, A.STRIPE_CLEARING]),
     TransferKind.PAYOUT_FAILED: _transfer(
         [A.PAYOUTS_IN_TRANSIT, A.STRIPE_CLEARING], [A.READER_EARNINGS_AVAILABLE]
+    ),
+    # Promotional credit reaches a reader by way of the wallet, in the transaction that spends it.
+    TransferKind.PROMOTION_SPENT: _transfer([A.CLIENT_PROMOTIONAL_CREDIT], [A.CLIENT_WALLET]),
+    TransferKind.PROMOTION_EXPIRED: _transfer([A.CLIENT_PROMOTIONAL_CREDIT], [A.PLATFORM_PROMOTIONS]),
+    # A refund to a card that Stripe refused, or that came back later: the money is the client's again.
+    TransferKind.REFUND_FAILED: _transfer([A.STRIPE_CLEARING], [A.CLIENT_WALLET, A.PLATFORM_REVENUE]),
+    # What was owed is paid from what came in since.
+    TransferKind.RECEIVABLE_PAID: _transfer(
+        [A.CLIENT_WALLET, A.READER_EARNINGS_PENDING, A.READER_EARNINGS_AVAILABLE],
+        [A.CLIENT_RECEIVABLE, A.READER_RECEIVABLE],
+    ),
+    TransferKind.WRITE_OFF: _transfer([A.PLATFORM_REVENUE], [A.CLIENT_RECEIVABLE, A.READER_RECEIVABLE]),
+    TransferKind.PAYOUT_SENT: _transfer([A.PAYOUTS_IN_TRANSIT], [A.STRIPE_CLEARING]),
+    # Stripe's fees, and those that it gives back.
+    TransferKind.PROCESSOR_FEE: _transfer(
+        [A.PROCESSOR_FEES, A.STRIPE_CLEARING], [A.STRIPE_CLEARING, A.PROCESSOR_FEES]
+    ),
+    TransferKind.BANK_TRANSFER: _transfer(
+        [A.PLATFORM_BANK, A.STRIPE_CLEARING], [A.STRIPE_CLEARING, A.PLATFORM_BANK]
     ),
 }
 

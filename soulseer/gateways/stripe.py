@@ -137,25 +137,33 @@ class StripeGateway:
             "metadata": dict(order.metadata),
             "payment_intent_data": {"metadata": dict(order.metadata)},
         }
-        return self._call(
-            lambda client: client.v1.checkout.sessions.create(params, {"idempotency_key": idempotency_key})
+        return _checkout_session(
+            self.call(
+                lambda client: client.v1.checkout.sessions.create(
+                    params, {"idempotency_key": idempotency_key}
+                )
+            )
         )
 
     def retrieve_checkout(self, checkout_session_id: str) -> CheckoutSession:
         """What Stripe says of a Checkout session now. Raises StripeUnavailable, or StripeRefused (``missing``)."""
-        return self._call(
-            lambda client: client.v1.checkout.sessions.retrieve(
-                checkout_session_id, {"expand": ["payment_intent"]}
+        return _checkout_session(
+            self.call(
+                lambda client: client.v1.checkout.sessions.retrieve(
+                    checkout_session_id, {"expand": ["payment_intent"]}
+                )
             )
         )
 
     def expire_checkout(self, checkout_session_id: str) -> CheckoutSession:
         """Close an open Checkout session so that nobody can pay it. Raises StripeRefused where it is not open."""
-        return self._call(
-            lambda client: client.v1.checkout.sessions.expire(
-                checkout_session_id,
-                {"expand": ["payment_intent"]},
-                {"idempotency_key": f"expire:{checkout_session_id}"},
+        return _checkout_session(
+            self.call(
+                lambda client: client.v1.checkout.sessions.expire(
+                    checkout_session_id,
+                    {"expand": ["payment_intent"]},
+                    {"idempotency_key": f"expire:{checkout_session_id}"},
+                )
             )
         )
 
@@ -180,11 +188,16 @@ class StripeGateway:
             raise WebhookRejected("The signature is too old, or from the future.")
         return _event(text)
 
-    def _call(self, call: Callable[[StripeClient], Any]) -> CheckoutSession:
+    def call(self, call: Callable[[StripeClient], Any]) -> dict[str, Any]:
+        """What Stripe answers, as plain data; for the modules of this room that serve one capability each.
+
+        Raises StripeUnavailable (retry with the same idempotency key) or StripeRefused.
+        """
         if self._client is None:
             raise StripeRefused("Payments are not set up on this site.")
         try:
-            return _checkout_session(call(self._client).to_dict())
+            answer: dict[str, Any] = call(self._client).to_dict()
+            return answer
         except StripeError as error:
             log.warning(
                 "stripe_call_failed",

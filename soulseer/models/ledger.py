@@ -156,6 +156,7 @@ class LedgerAlert(db.Model):  # type: ignore[name-defined, misc]
             "uq_ledger_alert_open",
             "kind",
             "reading_session_id",
+            "reference",
             unique=True,
             postgresql_where=text("resolved_at IS NULL"),
             postgresql_nulls_not_distinct=True,
@@ -165,6 +166,8 @@ class LedgerAlert(db.Model):  # type: ignore[name-defined, misc]
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     kind: Mapped[str]
     reading_session_id: Mapped[int | None] = mapped_column(ForeignKey("reading_session.id"))
+    # What it is about, where that is no reading session: an event's id, ``top_up:17``.
+    reference: Mapped[str] = mapped_column(default="", server_default="")
     detail: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(Instant)
     resolved_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from soulseer.db import Money, db
 from soulseer.models.types import Instant, one_of
 
+TOP_UP_ORIGINS = ("checkout", "auto_reload")
 TOP_UP_STATES = ("created", "open", "paid", "failed", "expired")
 TOP_UP_MOVES = (
     ("created", "open"),
@@ -43,6 +44,9 @@ class TopUp(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint(one_of("state", TOP_UP_STATES), name="state"),
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("(state = 'paid') = (paid_at IS NOT NULL)", name="paid"),
+        CheckConstraint(one_of("origin", TOP_UP_ORIGINS), name="origin"),
+        CheckConstraint("refunded_amount BETWEEN 0 AND amount", name="refunded_amount"),
+        CheckConstraint("disputed_amount BETWEEN 0 AND amount", name="disputed_amount"),
         Index("ix_top_up_person_id_id", "person_id", text("id DESC")),
         UniqueConstraint("person_id", "idempotency_key"),
         Index("ix_top_up_due", "next_check_at", postgresql_where=text("state IN ('created', 'open')")),
@@ -67,6 +71,25 @@ class TopUp(db.Model):  # type: ignore[name-defined, misc]
     # When the sweep asks Stripe again; None: nothing more to ask.
     next_check_at: Mapped[datetime | None] = mapped_column(Instant)
     paid_at: Mapped[datetime | None] = mapped_column(Instant)
+    # ``auto_reload``: paid off session with the saved card, without a Checkout session.
+    origin: Mapped[str] = mapped_column(default="checkout", server_default="checkout")
+    stripe_charge_id: Mapped[str | None] = mapped_column(unique=True)
+    # Dollars of this payment that are given back to the card or on their way there; dollars now disputed or lost.
+    refunded_amount: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    disputed_amount: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+
+
+class StripeCustomer(db.Model):  # type: ignore[name-defined, misc]
+    """A person as Stripe's customer, with the card that was saved for later payments, if any."""
+
+    __tablename__ = "stripe_customer"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    stripe_customer_id: Mapped[str] = mapped_column(unique=True)
+    payment_method_id: Mapped[str | None]
+    card_brand: Mapped[str | None]
+    card_last4: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class WebhookEvent(db.Model):  # type: ignore[name-defined, misc]

@@ -224,10 +224,19 @@ def _same_movement(kind: TransferKind, idempotency_key: str, postings: Sequence[
     return existing.id
 
 
-def raise_alert(kind: str, detail: str, now: datetime, *, reading_session_id: int | None = None) -> None:
-    """Put something in the books before a person; the same open alert is not raised twice."""
+def raise_alert(
+    kind: str, detail: str, now: datetime, *, reading_session_id: int | None = None, reference: str = ""
+) -> None:
+    """Put something in the books before a person; an open alert of the same kind about the same session and
+    ``reference`` (an event's id, ``top_up:17``) is not raised twice."""
     db.session.execute(
         upsert(LedgerAlert)
-        .values(kind=kind, detail=detail, created_at=now, reading_session_id=reading_session_id)
+        .values(
+            kind=kind,
+            detail=detail,
+            created_at=now,
+            reading_session_id=reading_session_id,
+            reference=reference,
+        )
         .on_conflict_do_nothing()
     )

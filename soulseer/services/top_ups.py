@@ -192,7 +192,7 @@ def record(top_up_id: int, checkout: CheckoutSession, now: datetime) -> Recorded
     top_up = _locked(top_up_id)
     wrong = disagreement(top_up, checkout)
     if wrong is not None:
-        alert(f"top_up_mismatch:{top_up.id}", f"Top-up {top_up.id}, {checkout.id}: {wrong}", now)
+        alert("top_up_mismatch", top_up.id, f"Top-up {top_up.id}, {checkout.id}: {wrong}", now)
         if checkout.id == top_up.stripe_checkout_session_id:
             top_up.next_check_at = None
         return Recorded(Outcome.MISMATCH, wrong)
@@ -255,7 +255,8 @@ def record_refusal(top_up_id: int, now: datetime) -> None:
         return
     if top_up.stripe_checkout_session_id is not None:
         alert(
-            f"top_up_unknown_at_stripe:{top_up.id}",
+            "top_up_unknown_at_stripe",
+            top_up.id,
             f"Top-up {top_up.id}: Stripe does not know {top_up.stripe_checkout_session_id}",
             now,
         )
@@ -326,10 +327,9 @@ def recent(person_id: int, limit: int = 5) -> list[Recent]:
     return [Recent(*row) for row in rows]
 
 
-def alert(kind: str, detail: str, now: datetime) -> None:
-    """Put a disagreement about money before a person. ``kind`` names the one thing it is about: an open alert of the
-    same kind is not raised twice."""
-    ledger.raise_alert(kind, detail, now)
+def alert(kind: str, top_up_id: int, detail: str, now: datetime) -> None:
+    """Put a disagreement about a top-up before a person."""
+    ledger.raise_alert(kind, detail, now, reference=f"top_up:{top_up_id}")
 
 
 def _locked(top_up_id: int) -> TopUp:

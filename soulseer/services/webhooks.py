@@ -205,14 +205,14 @@ def fail(event_row_id: int, error: Exception, now: datetime) -> str:
     wait = min(FIRST_RETRY * 2 ** min(row.attempts - 1, 20), LAST_RETRY)
     row.next_attempt_at = None if row.attempts >= MOST_ATTEMPTS else now + wait
     if row.next_attempt_at is None:
-        ledger.raise_alert(f"webhook_failed:{row.event_id}", f"{row.type}: {row.error}", now)
+        ledger.raise_alert("webhook_failed", f"{row.type}: {row.error}", now, reference=row.event_id)
     return row.status
 
 
 def _quarantined(row: WebhookEvent, words: str, now: datetime) -> Task:
     """Set aside for a person, with an alert where it is about money."""
     if row.type in CHECKOUT_TYPES and row.type != "checkout.session.expired":
-        ledger.raise_alert(f"webhook_quarantined:{row.event_id}", f"{row.type}: {_words(words)}", now)
+        ledger.raise_alert("webhook_quarantined", f"{row.type}: {_words(words)}", now, reference=row.event_id)
     return _done(row, "quarantined", now, words)
 
 

@@ -91,8 +91,10 @@ def postings() -> list[LedgerTransaction]:
 
 
 def alerts() -> list[str]:
+    """Each as ``kind:reference``."""
     with transaction():
-        return list(db.session.scalars(select(LedgerAlert.kind).order_by(LedgerAlert.id)))
+        name = LedgerAlert.kind + ":" + LedgerAlert.reference
+        return list(db.session.scalars(select(name).order_by(LedgerAlert.id)))
 
 
 def books_balance() -> bool:

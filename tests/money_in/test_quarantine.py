@@ -312,7 +312,7 @@ def test_a_checkout_that_stripe_has_forgotten_fails_with_an_alert(sandbox: Sandb
         connection.execute("DELETE FROM object WHERE id = ?", (made.stripe_checkout_session_id,))
     assert work(later=timedelta(minutes=2)) == {"top_up_failed": 1}
     assert top_up(made.id).state == "failed"
-    assert alerts() == [f"top_up_unknown_at_stripe:{made.id}"]
+    assert alerts() == [f"top_up_unknown_at_stripe:top_up:{made.id}"]
 
 
 def test_a_dry_run_says_what_is_due_and_changes_nothing(sandbox: Sandbox) -> None:

@@ -2,12 +2,11 @@
 
 from typing import Any
 
+from soulseer.sandbox.stripe.balances import book
 from soulseer.sandbox.stripe.cards import Card
 from soulseer.sandbox.stripe.customers import new_customer
 from soulseer.sandbox.stripe.store import Document
 from soulseer.sandbox.stripe.work import Work, new_id
-
-DAYS_UNTIL_AVAILABLE = 2
 
 
 def processing_fee(amount: int) -> int:
@@ -25,7 +24,8 @@ def pay(work: Work, session: Document, card: Card, email: str | None = None) -> 
     charge = _charge(work, intent, card, email)
     if card.decline is not None:
         return _decline(work, session, intent, charge, card)
-    charge["balance_transaction"] = _settle(work, charge)["id"]
+    line = book(work, charge, kind="charge", amount=charge["amount"], fee=processing_fee(charge["amount"]))
+    charge["balance_transaction"] = line["id"]
     work.save(charge)
     intent |= {
         "amount_received": intent["amount"],
@@ -182,34 +182,6 @@ def _decline(work: Work, session: Document, intent: Document, charge: Document, 
     work.announce("charge.failed", charge)
     work.announce("payment_intent.payment_failed", intent)
     return session
-
-
-def _settle(work: Work, charge: Document) -> Document:
-    """The charge's line on the account's balance."""
-    fee = processing_fee(charge["amount"])
-    return work.save(
-        {
-            "id": new_id("txn"),
-            "object": "balance_transaction",
-            "amount": charge["amount"],
-            "available_on": work.now + DAYS_UNTIL_AVAILABLE * 24 * 3600,
-            "balance_type": "payments",
-            "created": work.now,
-            "currency": charge["currency"],
-            "description": charge["description"],
-            "exchange_rate": None,
-            "fee": fee,
-            "fee_details": [
-                {"amount": fee, "application": None, "currency": charge["currency"],
-                 "description": "Stripe processing fees", "type": "stripe_fee"}
-            ],
-            "net": charge["amount"] - fee,
-            "reporting_category": "charge",
-            "source": charge["id"],
-            "status": "pending",
-            "type": "charge",
-        }
-    )  # fmt: skip
 
 
 def _new_customer(work: Work, session: Document, email: str | None) -> str | None:
