@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     minimum_minutes: int = Field(1, ge=1, le=60)
     max_reconnects: int = Field(5, ge=0, le=1000)
     reader_share: Decimal = Field(Decimal("0.70"), ge=0, le=1, decimal_places=4)
+    earnings_hold_days: int = Field(7, ge=0, le=365)
+    payout_minimum: Decimal = Field(Decimal("25.00"), ge=1, le=100_000, decimal_places=2)
     rate_limits: bool = True
 
     sandbox: bool = False

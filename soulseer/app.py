@@ -113,6 +113,9 @@ def policies_of(settings: Settings) -> policies.Policies:
             reader_share=settings.reader_share,
             charge_on_heartbeat=settings.charge_on_heartbeat,
         ),
+        payout=policies.PayoutPolicy(
+            hold=timedelta(days=settings.earnings_hold_days), minimum=settings.payout_minimum
+        ),
         doors=policies.DoorPolicy(
             issuer=settings.issuer,
             stripe_api_base=settings.stripe_api_base,

@@ -29,6 +29,14 @@ class TopUpPolicy:
 
 
 @dataclass(frozen=True)
+class PayoutPolicy:
+    """How long a reader's earnings are held before they may be paid out, and the least payout in dollars."""
+
+    hold: timedelta = timedelta(days=7)
+    minimum: Decimal = Decimal("25.00")
+
+
+@dataclass(frozen=True)
 class DoorPolicy:
     """What the doors need of the settings: addresses that forms may lead to, and who may read the metrics."""
 
@@ -42,6 +50,7 @@ class DoorPolicy:
 class Policies:
     reading: ReadingPolicy = field(default_factory=ReadingPolicy)
     top_up: TopUpPolicy = field(default_factory=TopUpPolicy)
+    payout: PayoutPolicy = field(default_factory=PayoutPolicy)
     doors: DoorPolicy = field(default_factory=DoorPolicy)
     billing_tick_seconds: int = 60
     app_base_url: str = ""

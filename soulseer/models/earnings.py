@@ -28,6 +28,7 @@ class Earning(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint("(state = 'released') = (released_at IS NOT NULL)", name="released"),
         CheckConstraint("(source = 'reading') = (reading_session_id IS NOT NULL)", name="reading"),
         CheckConstraint("(source = 'reading') = (transaction_id IS NULL)", name="movement"),
+        CheckConstraint("state = 'released' OR release_transaction_id IS NULL", name="release"),
         Index("ix_earning_reader_id_id", "reader_id", text("id DESC")),
         Index("ix_earning_due", "releases_at", postgresql_where=text("state = 'pending'")),
     )
@@ -43,3 +44,7 @@ class Earning(db.Model):  # type: ignore[name-defined, misc]
     earned_at: Mapped[datetime] = mapped_column(Instant)
     releases_at: Mapped[datetime] = mapped_column(Instant)
     released_at: Mapped[datetime | None] = mapped_column(Instant)
+    # What moved it to the available earnings; None for one that was taken back whole.
+    release_transaction_id: Mapped[int | None] = mapped_column(
+        ForeignKey("ledger_transaction.id"), unique=True
+    )

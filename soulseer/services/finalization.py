@@ -14,7 +14,7 @@ from soulseer.domain.readings import Action, Role, State, minutes_for, next_stat
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction, ReadingMinute
 from soulseer.models.readings import ReadingReceipt, ReadingSession
-from soulseer.services import audit, ledger
+from soulseer.services import audit, earnings, ledger
 from soulseer.services.settling import lock, record
 
 # Without letters and digits that are read for one another.
@@ -107,6 +107,7 @@ def finalize(session_id: int, now: datetime) -> bool:
             issued_at=now,
         )
     )
+    earnings.record(session, found.reader_part, now)
     record(session, Action.FINALIZE, State.ENDED, now, now, role=Role.SYSTEM)
     total = str(found.charged - found.credited)
     audit.record(

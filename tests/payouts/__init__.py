@@ -1,0 +1,1 @@
+"""Earnings, payouts and statements of readers."""
