@@ -1,5 +1,25 @@
 """Every table, so that one import fills the metadata."""
 
-from soulseer.models import earnings, ledger, mail, operations, payments, people, readers, readings
+from soulseer.models import (
+    earnings,
+    ledger,
+    mail,
+    operations,
+    payments,
+    people,
+    readers,
+    readings,
+    subscriptions,
+)
 
-__all__ = ["earnings", "ledger", "mail", "operations", "payments", "people", "readers", "readings"]
+__all__ = [
+    "earnings",
+    "ledger",
+    "mail",
+    "operations",
+    "payments",
+    "people",
+    "readers",
+    "readings",
+    "subscriptions",
+]
