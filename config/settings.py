@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     reader_share: Decimal = Field(Decimal("0.70"), ge=0, le=1, decimal_places=4)
     earnings_hold_days: int = Field(7, ge=0, le=365)
     payout_minimum: Decimal = Field(Decimal("25.00"), ge=1, le=100_000, decimal_places=2)
+    promotion_limit: Decimal = Field(Decimal("500.00"), gt=0, le=100_000, decimal_places=2)
+    promotion_support_limit: Decimal = Field(Decimal("25.00"), ge=0, le=100_000, decimal_places=2)
     rate_limits: bool = True
 
     sandbox: bool = False

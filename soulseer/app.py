@@ -116,6 +116,9 @@ def policies_of(settings: Settings) -> policies.Policies:
         payout=policies.PayoutPolicy(
             hold=timedelta(days=settings.earnings_hold_days), minimum=settings.payout_minimum
         ),
+        promotion=policies.PromotionPolicy(
+            maximum=settings.promotion_limit, support_limit=settings.promotion_support_limit
+        ),
         doors=policies.DoorPolicy(
             issuer=settings.issuer,
             stripe_api_base=settings.stripe_api_base,

@@ -37,6 +37,18 @@ class PayoutPolicy:
 
 
 @dataclass(frozen=True)
+class PromotionPolicy:
+    """Promotional credit, dollars: the most in one grant, and what one member of support may give one person in 24
+    hours. A grant ends after ``longest`` at the latest; what is given back lives for ``returned`` at least."""
+
+    maximum: Decimal = Decimal("500.00")
+    support_limit: Decimal = Decimal("25.00")
+    longest: timedelta = timedelta(days=730)
+    returned: timedelta = timedelta(days=7)
+    warning: timedelta = timedelta(days=3)
+
+
+@dataclass(frozen=True)
 class DoorPolicy:
     """What the doors need of the settings: addresses that forms may lead to, and who may read the metrics."""
 
@@ -51,6 +63,7 @@ class Policies:
     reading: ReadingPolicy = field(default_factory=ReadingPolicy)
     top_up: TopUpPolicy = field(default_factory=TopUpPolicy)
     payout: PayoutPolicy = field(default_factory=PayoutPolicy)
+    promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
     doors: DoorPolicy = field(default_factory=DoorPolicy)
     billing_tick_seconds: int = 60
     app_base_url: str = ""
