@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 def run(context: JobContext) -> dict[str, Any]:
     """Act on the event of the row named by the argument ``event``; without it, on all that is due.
 
-    Gives counts of events by the status they came to, and of top-ups asked about by what that came to.
+    Gives counts of events by the status they came to (``later``: waits for another event), and of top-ups asked about by what that came to.
     """
     wanted = whole_number(context, "event")
     if context.dry_run:
@@ -46,9 +46,9 @@ def process_event(context: JobContext, event_row_id: int | None = None) -> str |
     if task.status is not None:
         return task.status
     try:
-        checkout = webhooks.look_up(task)
+        answer = webhooks.look_up(task)
         with transaction():
-            return webhooks.apply(task, checkout, context.now)
+            return webhooks.apply(task, answer, context.now)
     except Exception as error:
         log.exception("webhook_event_failed", webhook_event=task.event_id)
         with transaction():

@@ -1,51 +1,47 @@
 """The inbox: every event of Stripe is stored raw, then acted on, once, whatever number of events speak of one payment.
 
-An event is a hint to look, never a proof: what is credited is what Stripe answers when it is asked (services/top_ups).
+An event is a hint to look, never a proof: what counts is what Stripe answers when it is asked. What is done about a
+type is its capability's to know (services/stripe_events, stripe_handlers); here it is claimed, tried again, set aside.
 """
 
 import json
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer import gateways
 from soulseer.db import db
-from soulseer.domain.money import to_cents
-from soulseer.gateways.stripe import CheckoutSession, StripeEvent, StripeRefused
-from soulseer.models.payments import TopUp, WebhookEvent
-from soulseer.services import ledger, top_ups
-from soulseer.services.top_ups import Outcome
+from soulseer.gateways.stripe import StripeEvent
+from soulseer.models.payments import WebhookEvent
+from soulseer.services import ledger
+from soulseer.services.stripe_events import EventInHand, Handler, Question, Verdict, ignored, quarantined
+from soulseer.services.stripe_handlers import HANDLERS
+
+log = structlog.get_logger(__name__)
 
 VENDOR = "stripe"
 UNDONE = ("received", "failed")
-CHECKOUT_TYPES = (
-    "checkout.session.completed",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.async_payment_failed",
-    "checkout.session.expired",
-)
-MOST_ATTEMPTS = 12
 # A worker that died with an event in hand gives it up after this.
 LEASE = timedelta(minutes=2)
+# Twice as long each time: after about two hours a fault is put before a person, after more than three days (Stripe
+# itself delivers for as long) it is given up.
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=30), timedelta(hours=6)
-_CHECKOUT_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
+ALERT_AT, MOST_ATTEMPTS = 8, 24
 
 
 @dataclass(frozen=True)
 class Task:
-    """An event in hand. ``status`` says that it is done already, ``lookup`` what Stripe is to be asked about."""
+    """An event in hand. ``status`` says that it is done already; else ``question`` is what Stripe is to be asked."""
 
     event_row_id: int
     event_id: str
     status: str | None = None
-    checkout_session_id: str = ""
-    top_up_id: int = 0
-    claims_payment: bool = False
+    event: EventInHand | None = None
+    question: Question | None = None
 
 
 def receive(event: StripeEvent, payload: bytes, now: datetime) -> int | None:
@@ -99,127 +95,93 @@ def claim(now: datetime, event_row_id: int | None = None) -> Task | None:
         return None
     row.attempts += 1
     row.next_attempt_at = now + LEASE
+    handler = HANDLERS.get(row.type)
     if row.livemode != gateways.current().stripe.livemode:
-        return _quarantined(row, f"livemode is {row.livemode}: the event is of the other mode", now)
-    if row.type not in CHECKOUT_TYPES:
-        return _done(row, "ignored", now, "nothing is done with this type of event yet")
-    return _examine(row, json.loads(row.payload)["data"]["object"], now)
+        words = f"livemode is {row.livemode}: the event is of the other mode"
+        return _done(row, quarantined(words, alert=handler is not None), now)
+    if handler is None:
+        return _done(row, ignored("nothing is done with this type of event yet"), now)
+    event = _in_hand(row)
+    try:
+        # What examining wrote before it failed must not stay, but that it was tried must.
+        with db.session.begin_nested():
+            answer = handler.examine(event, now)
+    except Exception as error:
+        log.exception("webhook_event_failed", webhook_event=row.event_id)
+        return Task(row.id, row.event_id, status=_failed(row, error, now))
+    if isinstance(answer, Verdict):
+        return _done(row, answer, now)
+    return Task(row.id, row.event_id, event=event, question=answer)
 
 
-def _examine(row: WebhookEvent, said: Mapping[str, Any], now: datetime) -> Task:
-    """What an event about a Checkout session asks for: compare what it says with what we recorded."""
-    checkout_id = said.get("id")
-    if not isinstance(checkout_id, str) or not _CHECKOUT_ID.fullmatch(checkout_id):
-        return _quarantined(row, "the event names no Checkout session", now)
-    top_up = _top_up_for(checkout_id, said)
-    if top_up is None:
-        return _quarantined(row, f"unknown Checkout session {checkout_id}", now)
-    wrong = _contradiction(top_up, checkout_id, said)
-    if wrong is not None:
-        return _quarantined(row, wrong, now)
-    if top_up.state == "paid":
-        return _done(row, "processed", now)
-    return Task(
-        row.id,
-        row.event_id,
-        checkout_session_id=checkout_id,
-        top_up_id=top_up.id,
-        claims_payment=said.get("payment_status") == "paid",
-    )
-
-
-def _top_up_for(checkout_id: str, said: Mapping[str, Any]) -> TopUp | None:
-    """Ours by the id that we recorded; or by our own name for it, where a crash came before we recorded that."""
-    found = db.session.scalars(
-        select(TopUp).where(TopUp.stripe_checkout_session_id == checkout_id)
-    ).one_or_none()
-    if found is not None:
-        return found
-    number = top_ups.number_in(said.get("client_reference_id"))
-    return None if number is None else db.session.get(TopUp, number)
-
-
-def _contradiction(top_up: TopUp, checkout_id: str, said: Mapping[str, Any]) -> str | None:
-    """Where the event says other than we recorded; None where it agrees. What it leaves out, Stripe is asked for."""
-    metadata = said.get("metadata") or {}
-    recorded: dict[str, tuple[Any, Any]] = {
-        "id": (top_up.stripe_checkout_session_id or checkout_id, checkout_id),
-        "amount_total": (to_cents(top_up.amount), said.get("amount_total")),
-        "currency": (top_up.currency.lower(), said.get("currency")),
-        "client_reference_id": (top_ups.reference(top_up), said.get("client_reference_id")),
-        "metadata.top_up_id": (str(top_up.id), _part(metadata, "top_up_id")),
-        "metadata.person_id": (str(top_up.person_id), _part(metadata, "person_id")),
-    }
-    # 25 and 25.0 and True are equal to Python, but only a whole number is an amount.
-    differing = [
-        f"{name}: recorded {ours!r}, the event says {theirs!r}"[:300]
-        for name, (ours, theirs) in recorded.items()
-        if theirs is not None and (type(theirs) is not type(ours) or theirs != ours)
-    ]
-    return "; ".join(differing) or None
-
-
-def _part(metadata: object, name: str) -> object:
-    return metadata.get(name) if isinstance(metadata, dict) else "no metadata"
-
-
-def look_up(task: Task) -> CheckoutSession | None:
-    """Ask Stripe about the event's Checkout session; None where Stripe does not know it.
+def look_up(task: Task) -> Any:
+    """Ask Stripe what the event's handler wants to know; None where Stripe knows no such object.
 
     Call it outside any transaction. Raises StripeUnavailable, StripeRefused.
     """
-    try:
-        return gateways.current().stripe.retrieve_checkout(task.checkout_session_id)
-    except StripeRefused as error:
-        if error.missing:
-            return None
-        raise
+    _, handler, question = _parts(task)
+    return handler.ask(question)
 
 
-def apply(task: Task, checkout: CheckoutSession | None, now: datetime) -> str:
-    """Act on the event by what Stripe says; its status afterwards (the one it has, if another worker was quicker)."""
+def apply(task: Task, answer: Any, now: datetime) -> str:
+    """Act on the event by what Stripe says; its status afterwards (the one it has, if another worker was quicker),
+    ``later`` where what it speaks of has not come yet."""
     row = _locked(task.event_row_id)
     if row.status not in UNDONE:
         return row.status
-    if checkout is None:
-        _quarantined(row, f"Stripe does not know the Checkout session {task.checkout_session_id}", now)
-        return row.status
-    recorded = top_ups.record(task.top_up_id, checkout, now)
-    if recorded.outcome is Outcome.MISMATCH:
-        # record() has raised the alert.
-        _done(row, "quarantined", now, recorded.detail)
-    elif task.claims_payment and recorded.outcome not in (Outcome.CREDITED, Outcome.ALREADY_CREDITED):
-        _quarantined(row, f"the event says paid, Stripe says {recorded.detail or recorded.outcome}", now)
-    else:
-        _done(row, "processed", now)
-    return row.status
+    event, handler, question = _parts(task)
+    return _settle(row, handler.apply(event, question, answer, now), now)
 
 
 def fail(event_row_id: int, error: Exception, now: datetime) -> str:
     """Note that acting on the event failed: it is tried again later, up to MOST_ATTEMPTS times."""
     row = _locked(event_row_id)
-    if row.status not in UNDONE:
-        return row.status
-    row.status = "failed"
-    row.error = _words(f"{type(error).__name__}: {error}")
-    wait = min(FIRST_RETRY * 2 ** min(row.attempts - 1, 20), LAST_RETRY)
-    row.next_attempt_at = None if row.attempts >= MOST_ATTEMPTS else now + wait
-    if row.next_attempt_at is None:
+    return row.status if row.status not in UNDONE else _failed(row, error, now)
+
+
+def _in_hand(row: WebhookEvent) -> EventInHand:
+    body = json.loads(row.payload)
+    created = body.get("created")
+    instant = datetime.fromtimestamp(created, UTC) if type(created) is int else row.received_at
+    return EventInHand(row.id, row.event_id, row.type, body["data"]["object"], instant)
+
+
+def _parts(task: Task) -> tuple[EventInHand, Handler, Question]:
+    if task.event is None or task.question is None:
+        raise ValueError(f"{task.event_id} is done: there is nothing to ask about it")
+    return task.event, HANDLERS[task.event.type], task.question
+
+
+def _done(row: WebhookEvent, verdict: Verdict, now: datetime) -> Task:
+    return Task(row.id, row.event_id, status=_settle(row, verdict, now))
+
+
+def _settle(row: WebhookEvent, verdict: Verdict, now: datetime) -> str:
+    """Write the verdict to the event; what it came to."""
+    if verdict.status == "later":
+        _try_again(row, verdict.words, now)
+        return "later" if row.next_attempt_at is not None else row.status
+    words = _words(verdict.words)
+    if verdict.status == "quarantined" and verdict.alert:
+        ledger.raise_alert("webhook_quarantined", f"{row.type}: {words}", now, reference=row.event_id)
+    row.status, row.processed_at, row.next_attempt_at = verdict.status, now, None
+    row.error = words or None
+    return row.status
+
+
+def _failed(row: WebhookEvent, error: Exception, now: datetime) -> str:
+    _try_again(row, f"{type(error).__name__}: {error}", now)
+    if row.attempts == ALERT_AT:
         ledger.raise_alert("webhook_failed", f"{row.type}: {row.error}", now, reference=row.event_id)
     return row.status
 
 
-def _quarantined(row: WebhookEvent, words: str, now: datetime) -> Task:
-    """Set aside for a person, with an alert where it is about money."""
-    if row.type in CHECKOUT_TYPES and row.type != "checkout.session.expired":
-        ledger.raise_alert("webhook_quarantined", f"{row.type}: {_words(words)}", now, reference=row.event_id)
-    return _done(row, "quarantined", now, words)
-
-
-def _done(row: WebhookEvent, status: str, now: datetime, words: str | None = None) -> Task:
-    row.status, row.processed_at, row.next_attempt_at = status, now, None
-    row.error = None if words is None else _words(words)
-    return Task(row.id, row.event_id, status=status)
+def _try_again(row: WebhookEvent, words: str, now: datetime) -> None:
+    row.status, row.error = "failed", _words(words)
+    wait = min(FIRST_RETRY * 2 ** min(row.attempts - 1, 20), LAST_RETRY)
+    row.next_attempt_at = None if row.attempts >= MOST_ATTEMPTS else now + wait
+    if row.next_attempt_at is None:
+        ledger.raise_alert("webhook_failed", f"{row.type}: {row.error}", now, reference=row.event_id)
 
 
 def _words(text: str) -> str:

@@ -1,0 +1,21 @@
+"""Which capability acts on which type of Stripe event: one line per capability."""
+
+from soulseer.services import checkout_events
+from soulseer.services.stripe_events import Handler
+
+
+def _by_type(*capabilities: tuple[Handler, ...]) -> dict[str, Handler]:
+    """Every handler under each of its types. Raises ValueError where two claim the same type."""
+    found: dict[str, Handler] = {}
+    for handlers in capabilities:
+        for handler in handlers:
+            for name in handler.types:
+                if name in found:
+                    raise ValueError(f"two handlers claim {name}")
+                found[name] = handler
+    return found
+
+
+HANDLERS = _by_type(
+    checkout_events.HANDLERS,
+)
