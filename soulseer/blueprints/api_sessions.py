@@ -180,7 +180,13 @@ def list_sessions(person: SignedIn, query: SessionsQuery) -> Page[SessionItem]:
     body=SessionRequest,
     answer=MeterAnswer,
     status=201,
-    errors=(errors.InsufficientFunds, errors.AlreadyLive, errors.ReaderUnavailable, errors.InvalidInput),
+    errors=(
+        errors.InsufficientFunds,
+        errors.AlreadyLive,
+        errors.ReaderUnavailable,
+        errors.InvalidInput,
+        errors.SpendingFrozen,
+    ),
     limit=limits.MONEY,
     idempotent=True,
 )
@@ -216,7 +222,11 @@ def _move(action: room_calls.Move, person: SignedIn, session_id: int) -> MeterAn
 
 
 @blueprint.post("/<int:session_id>/join/")
-@api_route("Come into the room", answer=MeterAnswer, errors=(*MOVE_ERRORS, errors.InsufficientFunds))
+@api_route(
+    "Come into the room",
+    answer=MeterAnswer,
+    errors=(*MOVE_ERRORS, errors.InsufficientFunds, errors.SpendingFrozen),
+)
 def join(person: SignedIn, session_id: int) -> MeterAnswer:
     """The second one in starts the first paid minute; after a reconnect, both seen brings the reading back."""
     return _move(readings.join, person, session_id)
@@ -233,7 +243,7 @@ def leave(person: SignedIn, session_id: int) -> MeterAnswer:
 @api_route(
     "Begin to come back",
     answer=MeterAnswer,
-    errors=(*MOVE_ERRORS, errors.TooManyReconnects, errors.InsufficientFunds),
+    errors=(*MOVE_ERRORS, errors.TooManyReconnects, errors.InsufficientFunds, errors.SpendingFrozen),
 )
 def reconnect(person: SignedIn, session_id: int) -> MeterAnswer:
     """Before the grace is over; then join."""

@@ -22,6 +22,7 @@ from soulseer.domain.errors import (
     InvalidInput,
     PresenceUnavailable,
     ReaderUnavailable,
+    SpendingFrozen,
 )
 from soulseer.domain.readings import PauseCause, Role, State
 from soulseer.gateways.presence import Signs
@@ -46,7 +47,7 @@ def start() -> ResponseReturnValue:
     try:
         with transaction():
             session_id = readings.request(person.id, slug, modality, clock.now()).id
-    except (AlreadyLive, InsufficientFunds, ReaderUnavailable) as refusal:
+    except (AlreadyLive, InsufficientFunds, ReaderUnavailable, SpendingFrozen) as refusal:
         live = dashboards.live_reading(person.id)
         if live and live.role is Role.CLIENT and _reader_of(live.reading_session_id) == slug:
             return redirect(url_for("readings.show", session_id=live.reading_session_id), 303)

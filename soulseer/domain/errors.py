@@ -52,6 +52,10 @@ class Suspended(Forbidden):
     code, title = "suspended", "This account is suspended"
 
 
+class SpendingFrozen(Forbidden):
+    code, title = "spending_frozen", "Spending is paused"
+
+
 class NotFound(SoulSeerError):
     code, status, title = "not_found", 404, "There is nothing here"
 

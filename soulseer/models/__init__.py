@@ -1,6 +1,7 @@
 """Every table, so that one import fills the metadata."""
 
 from soulseer.models import (
+    disputes,
     earnings,
     ledger,
     mail,
@@ -15,6 +16,7 @@ from soulseer.models import (
 )
 
 __all__ = [
+    "disputes",
     "earnings",
     "ledger",
     "mail",

@@ -20,6 +20,7 @@ from soulseer.domain.errors import (
     NotFound,
     NotParticipant,
     ReaderUnavailable,
+    SpendingFrozen,
     TooManyReconnects,
 )
 from soulseer.domain.money import CURRENCY, share_of, to_cents
@@ -29,7 +30,7 @@ from soulseer.models.ledger import LedgerAccount
 from soulseer.models.people import Block, Person
 from soulseer.models.readers import ReaderProfile, ReaderRate
 from soulseer.models.readings import LiveParticipant, ReadingSession
-from soulseer.services import ledger
+from soulseer.services import holds, ledger
 from soulseer.services.settling import (
     MICROSECOND,
     charge_until,
@@ -84,7 +85,8 @@ def caller_of(session: ReadingSession, person_id: int) -> Caller:
 def request(client_id: int, slug: str, modality: str, now: datetime) -> ReadingSession:
     """Ring a reader: one transaction, nothing left of it when refused.
 
-    Raises InvalidInput (unknown reader or modality, oneself), ReaderUnavailable, AlreadyLive, InsufficientFunds.
+    Raises InvalidInput (unknown reader or modality, oneself), ReaderUnavailable, AlreadyLive, InsufficientFunds,
+    SpendingFrozen.
     """
     if modality not in list(Modality):
         raise InvalidInput("modality", "Choose text, voice or video.")
@@ -97,6 +99,8 @@ def request(client_id: int, slug: str, modality: str, now: datetime) -> ReadingS
     _free_of_stale_readings(client_id, reader.person_id, now)
     policy = policies.current().reading
     wallet = ledger.lock_account(AccountKind.CLIENT_WALLET, client_id)
+    # Asked under the lock of the wallet, which whoever takes money back holds as well.
+    holds.refuse_if_frozen(client_id)
     needed = rate * policy.minimum_minutes
     if wallet.balance < needed:
         raise InsufficientFunds(needed - wallet.balance)
@@ -230,6 +234,7 @@ def _join_waiting(session: ReadingSession, caller: Caller, at: datetime, signs: 
         if first_time:
             record(session, Action.JOIN, session.state, at, at, role=caller.role, actor_id=caller.person_id)
         return
+    _end_if_frozen(session, caller, at)
     before = session.state
     session.state = next_state(State(before), Action.ACTIVATE).value
     session.activated_at = session.active_since = session.covered_until = session.paid_until = at
@@ -241,6 +246,18 @@ def _join_waiting(session: ReadingSession, caller: Caller, at: datetime, signs: 
         # What the client holds is not the reader's to know.
         raise InsufficientFunds(session.rate)
     record(session, Action.JOIN, before, at, at, role=caller.role, actor_id=caller.person_id)
+
+
+def _end_if_frozen(session: ReadingSession, caller: Caller, at: datetime) -> None:
+    """No reading begins or goes on while its client's spending is stopped. Raises SpendingFrozen."""
+    reason = holds.spending_frozen(session.client_id)
+    if reason is None:
+        return
+    finish(session, at, at, EndReason.SYSTEM_ENDED)
+    # Why is the client's own business.
+    raise SpendingFrozen(
+        reason if caller.role is Role.CLIENT else "SoulSeer ended this reading.", keeps_changes=True
+    )
 
 
 def _joined_at(session: ReadingSession, role: Role) -> datetime | None:
@@ -285,7 +302,7 @@ def reconnect(session_id: int, caller: Caller, now: datetime, signs: Signs) -> R
     """paused → reconnecting, before the grace is over. Repeats do nothing.
 
     Raises GraceOver, IllegalMove, TooManyReconnects (which ends the session), InsufficientFunds (only if no paid time
-    is kept and the balance is below the rate).
+    is kept and the balance is below the rate), SpendingFrozen (which ends it too).
     """
     session = lock(session_id)
     at = instant_for(session, now)
@@ -294,6 +311,7 @@ def reconnect(session_id: int, caller: Caller, now: datetime, signs: Signs) -> R
     if session.state == State.RECONNECTING:
         return session
     after = next_state(State(session.state), Action.RECONNECT)
+    _end_if_frozen(session, caller, at)
     if session.reconnects >= policies.current().reading.max_reconnects:
         finish(session, at, at, EndReason.TOO_MANY_RECONNECTS)
         raise TooManyReconnects(keeps_changes=True)
