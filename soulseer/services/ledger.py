@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from soulseer.db import db
+from soulseer.db import Read, db
 from soulseer.domain.accounts import CHART, PLATFORM_KINDS, AccountKind
 from soulseer.domain.errors import InsufficientFunds, TransferNotAllowed
 from soulseer.domain.money import CURRENCY, to_cents
@@ -24,10 +24,12 @@ EARNED_KINDS = (
 
 # Built once, on the table: every page asks it, and building it costs more than its answer.
 _account: Any = LedgerAccount.__table__
-_BALANCE = select(_account.c.balance).where(
-    _account.c.owner_id == bindparam("owner"),
-    _account.c.kind == bindparam("kind"),
-    _account.c.currency == CURRENCY,
+_BALANCE = Read(
+    select(_account.c.balance).where(
+        _account.c.owner_id == bindparam("owner"),
+        _account.c.kind == bindparam("kind"),
+        _account.c.currency == CURRENCY,
+    )
 )
 
 
@@ -114,7 +116,7 @@ def lock_accounts(ids: Iterable[int], *, earnings_of: Iterable[int] = ()) -> Non
 
 def balance(kind: AccountKind, owner_id: int) -> Decimal:
     """The cached balance of a person's account in dollars; 0.00 where it was never opened."""
-    found: Decimal | None = db.session.execute(_BALANCE, {"owner": owner_id, "kind": kind.value}).scalar()
+    found: Decimal | None = _BALANCE.scalar({"owner": owner_id, "kind": kind.value})
     return Decimal("0.00") if found is None else found
 
 

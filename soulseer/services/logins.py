@@ -6,15 +6,19 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from soulseer.db import db
+from soulseer.db import Read, db
 from soulseer.models.people import Login, Person
 from soulseer.services.people import COLUMNS, SignedIn, signed_in_from
 
 LIFETIME = timedelta(days=14)
 
 _login: Any = Login.__table__
-_SIGNED_IN = COLUMNS.join(_login, _login.c.person_id == Person.__table__.c.id).where(
-    _login.c.id == bindparam("login_id"), _login.c.ended_at.is_(None), _login.c.expires_at > bindparam("now")
+_SIGNED_IN = Read(
+    COLUMNS.join(_login, _login.c.person_id == Person.__table__.c.id).where(
+        _login.c.id == bindparam("login_id"),
+        _login.c.ended_at.is_(None),
+        _login.c.expires_at > bindparam("now"),
+    )
 )
 
 
@@ -38,7 +42,7 @@ def start(
 
 def signed_in(login_id: uuid.UUID, now: datetime) -> SignedIn | None:
     """Whom this login speaks for, None once it has ended or expired. One statement."""
-    row = db.session.execute(_SIGNED_IN, {"login_id": login_id, "now": now}).first()
+    row = _SIGNED_IN.first({"login_id": login_id, "now": now})
     return None if row is None else signed_in_from(row, login_id)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from soulseer.db import db
+from soulseer.db import Read, db
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import Conflict, InvalidInput, NotFound
 from soulseer.domain.identity import Identity, handles_for
@@ -46,8 +46,8 @@ COLUMNS: Select[Any] = select(
     .scalar_subquery()
     .label("wallet"),
 )
-_BY_SUBJECT = COLUMNS.where(
-    _person.c.issuer == bindparam("issuer"), _person.c.subject == bindparam("subject")
+_BY_SUBJECT = Read(
+    COLUMNS.where(_person.c.issuer == bindparam("issuer"), _person.c.subject == bindparam("subject"))
 )
 
 
@@ -102,7 +102,7 @@ def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn
 
 def find(issuer: str, subject: str) -> SignedIn | None:
     """The person of this issuer and subject, if any. One statement."""
-    row = db.session.execute(_BY_SUBJECT, {"issuer": issuer, "subject": subject}).first()
+    row = _BY_SUBJECT.first({"issuer": issuer, "subject": subject})
     return None if row is None else signed_in_from(row)
 
 

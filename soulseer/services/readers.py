@@ -7,9 +7,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, text
 
-from soulseer.db import db
+from soulseer.db import Read
 from soulseer.domain.errors import NotFound
 from soulseer.domain.money import from_cents, to_cents
 from soulseer.domain.readings import Modality
@@ -99,7 +99,7 @@ _AFTER = (
     "(online, rating_thousandths, - person_id) < (:last_online, :last_rating, - CAST(:last_id AS bigint))"
 )
 _PROFILE = f"SELECT {_COLUMNS}, biography, status, listed FROM reader_profile WHERE slug = :slug"  # noqa: S608
-_ONE = text(_SHOWN.format(page=_PROFILE))
+_ONE = Read(text(_SHOWN.format(page=_PROFILE)))
 # Word for word the expression of the index ix_reader_profile_search.
 _SEARCHED = "(display_name || ' ' || headline || ' ' || specialties)"
 
@@ -114,7 +114,7 @@ def browse(filters: Filters, cursor: str | None = None, limit: int = PAGE) -> Pa
     if place:
         conditions.append(_AFTER)
         values |= {"last_online": place[1] == "1", "last_rating": int(place[2]), "last_id": int(place[3])}
-    rows = db.session.execute(_page(" AND ".join(conditions)), {**values, "limit": limit + 1}).all()
+    rows = _page(" AND ".join(conditions)).rows({**values, "limit": limit + 1})
     shown = rows[:limit]
     following = None
     if len(rows) > limit:
@@ -124,16 +124,16 @@ def browse(filters: Filters, cursor: str | None = None, limit: int = PAGE) -> Pa
 
 
 @lru_cache(maxsize=256)
-def _page(conditions: str) -> TextClause:
+def _page(conditions: str) -> Read:
     """The statement for conditions of ``_conditions``: fixed words, so there are few, and each is read once."""
-    return text(_SHOWN.format(page=_PAGE.format(conditions=conditions)))
+    return Read(text(_SHOWN.format(page=_PAGE.format(conditions=conditions))))
 
 
 def profile(slug: str, viewer_id: int | None = None) -> Profile:
     """The reader's page, in one statement. Raises NotFound; an unlisted one is found by the reader alone."""
     if not SLUG.fullmatch(slug):
         raise NotFound("There is no reader of this name.")
-    row = db.session.execute(_ONE, {"slug": slug}).one_or_none()
+    row = _ONE.first({"slug": slug})
     if row is None or not (row.listed or row.person_id == viewer_id):
         raise NotFound("There is no reader of this name.")
     return Profile(**_card(row), biography=row.biography, status=row.status, listed=row.listed)

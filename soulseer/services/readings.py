@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm.util import identity_key
 
-from soulseer.db import db
+from soulseer.db import Read, db
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import (
@@ -356,7 +356,7 @@ def observe(
 
 # On the table and built once: every heartbeat asks it.
 _account: Any = LedgerAccount.__table__
-_ACCOUNT_BALANCE = select(_account.c.balance).where(_account.c.id == bindparam("account"))
+_ACCOUNT_BALANCE = Read(select(_account.c.balance).where(_account.c.id == bindparam("account")))
 
 
 @dataclass(frozen=True)
@@ -375,6 +375,6 @@ def meter(session: ReadingSession, caller: Caller, now: datetime, signs: Signs |
     balance = None
     if caller.role is Role.CLIENT:
         account = {"account": session.client_account_id}
-        balance = db.session.execute(_ACCOUNT_BALANCE, account).scalar_one()
+        balance = _ACCOUNT_BALANCE.scalar(account)
     there = signs is not None and _other_is_there(session, caller.role, now, signs)
     return Meter(session, caller.role, now, balance, there)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, and_, bindparam, select
 
-from soulseer.db import db
+from soulseer.db import Read, db
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.money import from_cents
 from soulseer.domain.readings import PauseCause, Role, State
@@ -90,7 +90,7 @@ _reader: Any = ReaderProfile.__table__
 _note: Any = ReadingNote.__table__
 _review: Any = Review.__table__
 _receipt: Any = ReadingReceipt.__table__
-_ABOUT = (
+_ABOUT = Read(
     select(
         _person.c.handle,
         _reader.c.display_name,
@@ -118,7 +118,7 @@ _ABOUT = (
 
 def about(session_id: int, viewer_id: int) -> About:
     """Names, note, review and receipt code of a session that exists."""
-    row = db.session.execute(_ABOUT, {"session": session_id, "viewer": viewer_id}).one()
+    row = _ABOUT.rows({"session": session_id, "viewer": viewer_id})[0]
     return About(row[0], row[1], row[2], row[3] or "", row[4], row[5], row[6])
 
 

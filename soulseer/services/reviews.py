@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from soulseer.db import db
+from soulseer.db import Read, db
 from soulseer.domain.errors import AlreadyReviewed, InvalidInput, NotFound, NotParticipant, NotReviewable
 from soulseer.domain.readings import State
 from soulseer.domain.texts import clean_text
@@ -23,7 +23,7 @@ BEGINNING = 2**63 - 1
 # On the tables and built once, since building it took longer than answering it.
 _review: Any = Review.__table__
 _person: Any = Person.__table__
-_OF_READER = (
+_OF_READER = Read(
     select(_review.c.id, _person.c.handle, _review.c.stars, _review.c.body, _review.c.created_at)
     .select_from(_review)
     .join(_person, _person.c.id == _review.c.client_id)
@@ -108,7 +108,7 @@ def of_reader(
 ) -> tuple[Sequence[ReviewLine], int | None]:
     """(the reader's reviews, newest first, the ``before`` of the next page or None), in one statement."""
     values = {"reader": reader_id, "before": BEGINNING if before is None else before, "limit": limit + 1}
-    rows = [ReviewLine(*row) for row in db.session.execute(_OF_READER, values)]
+    rows = [ReviewLine(*row) for row in _OF_READER.rows(values)]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Integer, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer import gateways
-from soulseer.db import db
+from soulseer.db import Read, db
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import IdempotencyMismatch, InvalidInput, NotFound
@@ -304,7 +304,7 @@ def owned(person_id: int, top_up_id: int) -> TopUp:
 
 # Built once: the wallet asks it on every page and every poll.
 _top_up: Any = TopUp.__table__
-_RECENT = (
+_RECENT = Read(
     select(_top_up.c.id, _top_up.c.amount, _top_up.c.state, _top_up.c.created_at)
     .where(_top_up.c.person_id == bindparam("person"))
     .order_by(_top_up.c.id.desc())
@@ -323,8 +323,7 @@ class Recent(NamedTuple):
 
 def recent(person_id: int, limit: int = 5) -> list[Recent]:
     """The person's newest top-ups, newest first."""
-    rows = db.session.execute(_RECENT, {"person": person_id, "limit": limit})
-    return [Recent(*row) for row in rows]
+    return [Recent(*row) for row in _RECENT.rows({"person": person_id, "limit": limit})]
 
 
 def alert(kind: str, top_up_id: int, detail: str, now: datetime) -> None:

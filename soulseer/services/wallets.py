@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, func, or_, select, true
 
-from soulseer.db import db
+from soulseer.db import Read, db
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import InvalidInput
 from soulseer.domain.money import CURRENCY, from_cents
@@ -88,7 +88,7 @@ _minute: Any = ReadingMinute.__table__
 _PERSON, _LIMIT = bindparam("person", type_=BigInteger), bindparam("limit", type_=Integer)
 _BEFORE_SESSION = bindparam("session", type_=BigInteger)
 
-_ENTRIES = (
+_ENTRIES = Read(
     select(
         _entry.c.id,
         _entry.c.amount,
@@ -134,7 +134,7 @@ _paid_minute = (
     .limit(_LIMIT)
     .lateral("paid")
 )
-_MINUTES = (
+_MINUTES = Read(
     _SESSIONS.add_columns(_paid_minute.c.minute, _paid_minute.c.at, _paid_minute.c.cents)
     .join(_paid_minute, true())
     .order_by(_session.c.id.desc(), _paid_minute.c.minute.desc())
@@ -149,7 +149,7 @@ _paid_reading = (
     .where(_minute.c.reading_session_id == _session.c.id)
     .lateral("paid")
 )
-_READINGS = (
+_READINGS = Read(
     _SESSIONS.add_columns(_paid_reading.c.minutes, _paid_reading.c.cents, _paid_reading.c.at)
     .join(_paid_reading, _paid_reading.c.minutes > 0)
     .where(_session.c.id < _BEFORE_SESSION)
@@ -233,7 +233,7 @@ def _values(person_id: int, place: _Place, limit: int) -> dict[str, Any]:
 
 def _entry_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
     """Movements that are ledger transactions of their own: all but paid minutes."""
-    for row in db.session.execute(_ENTRIES, _values(person_id, place, limit)):
+    for row in _ENTRIES.rows(_values(person_id, place, limit)):
         line = Line(
             kind=row.kind,
             amount=row.amount,
@@ -248,7 +248,7 @@ def _entry_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
 
 def _minute_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
     """The client's paid minutes, each a line."""
-    for row in db.session.execute(_MINUTES, _values(person_id, place, limit)):
+    for row in _MINUTES.rows(_values(person_id, place, limit)):
         key = f"reading:{row.id}:minute:{row.minute}"
         line = _reading_line(row, minutes=1, minute=row.minute, key=key)
         yield line, _Place(session=row.id, minute=row.minute)
@@ -256,7 +256,7 @@ def _minute_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
 
 def _reading_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
     """The client's paid readings, each a line with the sum of its minutes; a reading is read as a whole."""
-    for row in db.session.execute(_READINGS, _values(person_id, place, limit)):
+    for row in _READINGS.rows(_values(person_id, place, limit)):
         yield _reading_line(row, minutes=row.minutes), _Place(session=row.id, minute=0)
 
 
