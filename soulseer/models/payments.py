@@ -34,6 +34,7 @@ TOP_UP_MOVES = (
     ("expired", "paid"),
 )
 WEBHOOK_STATUSES = ("received", "processed", "ignored", "quarantined", "failed")
+WEBHOOK_WAYS = ("webhook", "pull")
 
 
 class TopUp(db.Model):  # type: ignore[name-defined, misc]
@@ -100,6 +101,7 @@ class WebhookEvent(db.Model):  # type: ignore[name-defined, misc]
         UniqueConstraint("vendor", "event_id"),
         CheckConstraint(one_of("vendor", ("stripe", "agora")), name="vendor"),
         CheckConstraint(one_of("status", WEBHOOK_STATUSES), name="status"),
+        CheckConstraint(one_of("came_by", WEBHOOK_WAYS), name="came_by"),
         Index(
             "ix_webhook_event_due",
             "next_attempt_at",
@@ -120,6 +122,23 @@ class WebhookEvent(db.Model):  # type: ignore[name-defined, misc]
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None]
+    # ``pull``: found in the vendor's own list, since no webhook had brought it.
+    came_by: Mapped[str] = mapped_column(default="webhook", server_default="webhook")
+    # The vendor's instant of the event; None where it was not kept.
+    created_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class StripeEventPull(db.Model):  # type: ignore[name-defined, misc]
+    """One row per mode of Stripe: every event created before ``covered_until`` that Stripe listed is in the inbox.
+
+    It never goes back. ``pulled_at`` is when the list was last read.
+    """
+
+    __tablename__ = "stripe_event_pull"
+
+    livemode: Mapped[bool] = mapped_column(primary_key=True)
+    covered_until: Mapped[datetime] = mapped_column(Instant)
+    pulled_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class IdempotencyRecord(db.Model):  # type: ignore[name-defined, misc]
