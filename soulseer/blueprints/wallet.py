@@ -17,7 +17,7 @@ from soulseer.domain import clock, policies
 from soulseer.domain.errors import InvalidInput, SoulSeerError, VendorError
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
 from soulseer.models.payments import TopUp
-from soulseer.services import top_ups, wallets
+from soulseer.services import holds, top_ups, wallets
 from soulseer.services.top_ups import Outcome
 
 blueprint = Blueprint("wallet", __name__, url_prefix="/wallet")
@@ -42,6 +42,7 @@ KINDS = {
     "refund_to_card": "Paid back to your card",
     "chargeback": "Disputed payment taken back",
     "chargeback_won": "Disputed payment returned",
+    "receivable_paid": "Paid what was owed",
 }
 _REQUEST_KEY = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -217,6 +218,9 @@ def page(
     body = render_template(
         "wallet/show.html",
         balance=wallet_of(person),
+        hold=person.hold,
+        # Asked only of those whose spending is paused.
+        owed=holds.owed(person_id) if person.hold else None,
         history=wallets.history(person_id, cursor=cursor),
         first_page=not cursor,
         top_ups=found,

@@ -18,6 +18,7 @@ from soulseer.domain.errors import SpendingFrozen
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.disputes import Dispute, SpendingHold
 from soulseer.models.ledger import LedgerEntry
+from soulseer.models.people import Person
 from soulseer.services import audit, ledger, mail
 
 REASONS = {
@@ -34,6 +35,13 @@ STANDING = (
     .where(_hold.c.person_id == bindparam("person"), _hold.c.lifted_at.is_(None))
     .order_by(_hold.c.id)
     .limit(1)
+)
+# The same beside the person that a request reads first: no statement of its own.
+STANDING_OF_PERSON = (
+    select(func.min(_hold.c.reason))
+    .where(_hold.c.person_id == Person.__table__.c.id, _hold.c.lifted_at.is_(None))
+    .correlate(Person.__table__)
+    .scalar_subquery()
 )
 
 

@@ -16,7 +16,7 @@ from soulseer.domain.identity import Identity, handles_for
 from soulseer.domain.money import CURRENCY
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.people import ROLES, STAFF_ROLES, Person, PersonRole
-from soulseer.services import audit, ledger
+from soulseer.services import audit, holds, ledger
 
 READER_ACCOUNTS = (AccountKind.READER_EARNINGS_PENDING, AccountKind.READER_EARNINGS_AVAILABLE)
 
@@ -45,6 +45,7 @@ COLUMNS: Select[Any] = select(
     .correlate(_person)
     .scalar_subquery()
     .label("wallet"),
+    holds.STANDING_OF_PERSON.label("hold"),
 )
 _BY_SUBJECT = Read(
     COLUMNS.where(_person.c.issuer == bindparam("issuer"), _person.c.subject == bindparam("subject"))
@@ -56,7 +57,7 @@ class SignedIn:
     """The person behind this request, read once; ``login_id`` is None where a bearer token speaks for them.
 
     ``wallet`` is the balance in dollars when the request began, None without a wallet: for show, in a request that
-    has not written anything (``db.has_written``).
+    has not written anything (``db.has_written``). ``hold`` is why the person cannot spend now, None where they can.
     """
 
     id: int
@@ -67,6 +68,7 @@ class SignedIn:
     suspended: bool = False
     login_id: uuid.UUID | None = None
     wallet: Decimal | None = None
+    hold: str | None = None
 
     is_authenticated = True
     is_active = True
@@ -97,6 +99,7 @@ def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn
         suspended=row.suspended_at is not None,
         login_id=login_id,
         wallet=row.wallet,
+        hold=row.hold,
     )
 
 

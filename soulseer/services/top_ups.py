@@ -23,7 +23,7 @@ from soulseer.domain.money import CURRENCY, parse_amount, to_cents
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.stripe import CheckoutOrder, CheckoutSession
 from soulseer.models.payments import TopUp
-from soulseer.services import audit, ledger
+from soulseer.services import audit, holds, ledger
 
 # A request that is still under way is left alone for so long; a page answers within it.
 FIRST_CHECK = timedelta(minutes=1)
@@ -228,6 +228,7 @@ def _credit(top_up: TopUp, checkout: CheckoutSession, now: datetime) -> Recorded
         now,
         stripe_reference=checkout.payment_intent_id,
     )
+    holds.pay_debt(top_up.person_id, now)
     top_up.state, top_up.paid_at, top_up.failure, top_up.next_check_at = "paid", now, None, None
     top_up.stripe_payment_intent_id = checkout.payment_intent_id
     audit.record(
