@@ -12,6 +12,8 @@ from soulseer.models import (
     promotions,
     readers,
     readings,
+    reconciliation,
+    refunds,
     subscriptions,
 )
 
@@ -27,5 +29,7 @@ __all__ = [
     "promotions",
     "readers",
     "readings",
+    "reconciliation",
+    "refunds",
     "subscriptions",
 ]
