@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 TOLERANCE_SECONDS = 300
 CONNECT_SECONDS, READ_SECONDS, RETRIES = 3.05, 10, 2
 _TIMESTAMP = re.compile(r"t=([0-9]{1,12})")
+# The year 9999; PostgreSQL and Python end there alike.
+_LAST_SECOND = 253_402_300_799
 _EVENT_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 _EVENT_TYPE = re.compile(r"[a-z0-9_.]{1,255}")
 
@@ -88,11 +90,12 @@ class CheckoutSession:
 
 @dataclass(frozen=True)
 class StripeEvent:
-    """A webhook whose signature holds."""
+    """A webhook whose signature holds. ``created``: Stripe's instant of it, UTC; None where it tells none."""
 
     id: str
     type: str
     livemode: bool
+    created: datetime | None = None
 
 
 class StripeGateway:
@@ -235,7 +238,14 @@ def _event(text: str) -> StripeEvent:
         or not isinstance(data.get("object"), dict)
     ):
         raise WebhookRejected("The event lacks livemode or its object.")
-    return StripeEvent(event_id, kind, livemode)
+    return StripeEvent(event_id, kind, livemode, instant_of(body.get("created")))
+
+
+def instant_of(seconds: object) -> datetime | None:
+    """The instant of Stripe's Unix seconds, UTC; None where ``seconds`` are none (True is no number)."""
+    if type(seconds) is not int or not 0 <= seconds <= _LAST_SECOND:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _checkout_session(body: Mapping[str, Any]) -> CheckoutSession:
