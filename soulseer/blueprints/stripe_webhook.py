@@ -25,17 +25,8 @@ def receive() -> ResponseReturnValue:
     with transaction():
         row_id = webhooks.receive(event, payload, now)
         if row_id is not None:
-            after_commit(lambda: _enqueue(row_id))
+            after_commit(lambda: webhooks.wake(row_id))
     return {"received": True, "new": row_id is not None}
-
-
-def _enqueue(row_id: int) -> None:
-    gateways.current().queue.enqueue(
-        "payments",
-        "process_stripe_webhook",
-        job_id=f"process_stripe_webhook-{row_id}",
-        arguments={"arguments": {"event": str(row_id)}},
-    )
 
 
 def _body() -> bytes:

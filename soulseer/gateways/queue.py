@@ -62,6 +62,17 @@ class QueueGateway:
             return False
         return True
 
+    def first_to_ask(self, what: str, seconds: int) -> bool:
+        """Whether nobody has asked for ``what`` since it was last taken up; forgotten after ``seconds``.
+
+        For work that one run does for many who ask: only the first of them need enqueue it.
+        """
+        return bool(self.redis.set(f"asked:{what}", 1, nx=True, ex=seconds))
+
+    def take_up(self, what: str) -> None:
+        """``what`` was asked for and is begun: whoever asks from now on asks for the next run."""
+        self.redis.delete(f"asked:{what}")
+
     def lengths(self, names: Iterable[str]) -> dict[str, int]:
         """How many jobs wait in each queue. Raises QueueUnavailable."""
         try:

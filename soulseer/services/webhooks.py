@@ -6,7 +6,7 @@ type is its capability's to know (services/stripe_events, stripe_handlers); here
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer import gateways
 from soulseer.db import db
-from soulseer.gateways.stripe import StripeEvent
+from soulseer.gateways.stripe import StripeEvent, instant_of
 from soulseer.models.payments import WebhookEvent
 from soulseer.services import ledger
 from soulseer.services.stripe_events import EventInHand, Handler, Question, Verdict, ignored, quarantined
@@ -27,6 +27,8 @@ VENDOR = "stripe"
 UNDONE = ("received", "failed")
 # A worker that died with an event in hand gives it up after this.
 LEASE = timedelta(minutes=2)
+# The name under which a run is asked for; should it get lost with Redis, the next event asks again after this.
+WOKEN, WAKE_SECONDS = "woken", 30
 # Twice as long each time: after about two hours a fault is put before a person, after more than three days (Stripe
 # itself delivers for as long) it is given up.
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=30), timedelta(hours=6)
@@ -48,20 +50,43 @@ def receive(event: StripeEvent, payload: bytes, now: datetime) -> int | None:
     """Store a verified event; its row's id, None where the same event was stored before. One INSERT."""
     return db.session.scalar(
         upsert(WebhookEvent)
-        .values(
-            vendor=VENDOR,
-            event_id=event.id,
-            type=event.type,
-            livemode=event.livemode,
-            payload=payload,
-            status="received",
-            attempts=0,
-            received_at=now,
-            next_attempt_at=now,
-        )
+        .values(as_row(event, payload, now, came_by="webhook"))
         .on_conflict_do_nothing(index_elements=["vendor", "event_id"])
         .returning(WebhookEvent.id)
     )
+
+
+def as_row(event: StripeEvent, payload: bytes, now: datetime, *, came_by: str) -> dict[str, Any]:
+    """An event as it is stored; ``came_by`` is one of WEBHOOK_WAYS."""
+    return {
+        "vendor": VENDOR,
+        "event_id": event.id,
+        "type": event.type,
+        "livemode": event.livemode,
+        "payload": payload,
+        "status": "received",
+        "attempts": 0,
+        "received_at": now,
+        # By Stripe's own instant: older ones first, and due even where a worker's clock is behind ours.
+        "next_attempt_at": min(event.created or now, now),
+        "came_by": came_by,
+        "created_at": event.created,
+    }
+
+
+def wake(event_row_id: int) -> None:
+    """Have a worker act on what is due, now rather than at the next sweep; call it after the commit.
+
+    One run acts on all that is stored when it begins, so only the first event since then asks for one.
+    """
+    queue = gateways.current().queue
+    if queue.first_to_ask(WOKEN, seconds=WAKE_SECONDS):
+        queue.enqueue(
+            "payments",
+            "process_stripe_webhook",
+            job_id=f"process_stripe_webhook-{event_row_id}",
+            arguments={"arguments": {WOKEN: "1"}},
+        )
 
 
 def due(now: datetime) -> list[str]:
@@ -141,9 +166,8 @@ def fail(event_row_id: int, error: Exception, now: datetime) -> str:
 
 def _in_hand(row: WebhookEvent) -> EventInHand:
     body = json.loads(row.payload)
-    created = body.get("created")
-    instant = datetime.fromtimestamp(created, UTC) if type(created) is int else row.received_at
-    return EventInHand(row.id, row.event_id, row.type, body["data"]["object"], instant)
+    created = row.created_at or instant_of(body.get("created")) or row.received_at
+    return EventInHand(row.id, row.event_id, row.type, body["data"]["object"], created)
 
 
 def _parts(task: Task) -> tuple[EventInHand, Handler, Question]:
