@@ -65,6 +65,14 @@ PLANS: tuple[JobPlan, ...] = (
         arguments=(JobArgument("event", "Only the webhook event with this number"),),
     ),
     JobPlan(
+        name="pull_stripe_events",
+        seconds=lambda: 900,
+        queue="payments",
+        purpose="Reads Stripe's list of events and stores those that no webhook brought.",
+        supports_dry_run=True,
+        arguments=(JobArgument("hours", "Look back at least so many hours (at most 720)"),),
+    ),
+    JobPlan(
         name="close_lost_runs",
         seconds=lambda: 300,
         queue="sessions",

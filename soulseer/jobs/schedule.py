@@ -9,6 +9,7 @@ from soulseer.jobs import (
     expire_grace_periods,
     forget_expired,
     process_stripe_webhook,
+    pull_stripe_events,
     session_finalize,
 )
 from soulseer.jobs.context import Job
@@ -20,6 +21,7 @@ RUNS: dict[str, Job] = {
     "expire_grace_periods": expire_grace_periods.run,
     "session_finalize": session_finalize.run,
     "process_stripe_webhook": process_stripe_webhook.run,
+    "pull_stripe_events": pull_stripe_events.run,
     "close_lost_runs": close_lost_runs.run,
     "forget_expired": forget_expired.run,
 }
