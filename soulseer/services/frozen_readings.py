@@ -7,8 +7,8 @@ from sqlalchemy import exists, select
 from soulseer import gateways
 from soulseer.db import db
 from soulseer.domain import policies
-from soulseer.domain.errors import IllegalMove, PresenceUnavailable
 from soulseer.domain.errors import Gone as TimeOver
+from soulseer.domain.errors import IllegalMove, PresenceUnavailable
 from soulseer.domain.readings import Role
 from soulseer.gateways.presence import Signs
 from soulseer.models.disputes import SpendingHold

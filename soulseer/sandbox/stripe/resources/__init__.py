@@ -8,6 +8,7 @@ from soulseer.sandbox.stripe.resources import (
     charges,
     checkout_sessions,
     customers,
+    disputes,
     events,
     payment_intents,
 )
@@ -17,6 +18,7 @@ RESOURCES: tuple[Callable[[Api], None], ...] = (
     charges.register,
     checkout_sessions.register,
     customers.register,
+    disputes.register,
     events.register,
     payment_intents.register,
 )

@@ -1,0 +1,232 @@
+"""Disputes: Stripe's word on one is brought to our books, each movement exactly once (docs/money.md, Disputes).
+
+``record`` believes Stripe's own answer about the dispute, never an event. It may come late, twice and in any order:
+the state moves only forward, and the two movements (taken back, returned) bear keys made of the dispute's id.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from soulseer import gateways
+from soulseer.db import db
+from soulseer.domain.accounts import AccountKind
+from soulseer.domain.disputes import CLOSED, HELD, INQUIRIES, OPEN, DisputeState, is_later
+from soulseer.domain.money import CURRENCY, from_cents
+from soulseer.domain.transfers import TransferKind
+from soulseer.gateways.stripe_disputes import StripeDispute
+from soulseer.models.disputes import Dispute
+from soulseer.models.payments import TopUp
+from soulseer.services import audit, frozen_readings, holds, ledger, mail
+from soulseer.services.stripe_events import PROCESSED, Verdict, later, quarantined
+
+NOUGHT = Decimal("0.00")
+
+
+def record(word: StripeDispute, now: datetime) -> Verdict:
+    """Bring our books to what Stripe says of a dispute; what became of it. Call it inside a transaction.
+
+    ``later`` where its payment is not credited yet, ``quarantined`` where it is none of ours or does not fit.
+    """
+    wrong = _unfit(word)
+    if wrong is not None:
+        return quarantined(wrong)
+    found = _payment_of(word)
+    if isinstance(found, Verdict):
+        return found
+    dispute, is_new = _row(word, found, now)
+    if dispute.top_up_id != found.id or dispute.amount != from_cents(word.amount_cents):
+        return quarantined(f"{word.id}: recorded over {dispute.amount} of top-up {dispute.top_up_id}")
+    moved = _move_state(dispute, DisputeState(word.status), is_new, now)
+    dispute.evidence_due_at = word.evidence_due_at
+    dispute.fee = max(dispute.fee, from_cents(word.fee_cents))
+    if word.submissions and dispute.evidence_submitted_at is None:
+        dispute.evidence_submitted_at = now
+    money_moved = _settle(dispute, found, word, now)
+    if moved or money_moved:
+        db.session.flush()
+        holds.review(dispute.person_id, now)
+        holds.pay_debt(dispute.person_id, now)
+    return PROCESSED
+
+
+def _unfit(word: StripeDispute) -> str | None:
+    """Why Stripe's dispute is none that these books can take; None where they can."""
+    if word.livemode != gateways.current().stripe.livemode:
+        return f"{word.id}: livemode {word.livemode}"
+    if word.currency != CURRENCY or word.amount_cents <= 0:
+        return f"{word.id}: {word.amount_cents} {word.currency}"
+    if word.status not in list(DisputeState):
+        return f"{word.id}: unknown status {word.status!r}"
+    return None
+
+
+def _payment_of(word: StripeDispute) -> TopUp | Verdict:
+    """The disputed top-up, locked."""
+    by_charge = TopUp.stripe_charge_id == word.charge_id
+    by_intent = TopUp.stripe_payment_intent_id == word.payment_intent_id
+    wanted = [
+        match for match, known in ((by_intent, word.payment_intent_id), (by_charge, word.charge_id)) if known
+    ]
+    for match in wanted:
+        top_up = _locked_top_up(match)
+        if top_up is not None and top_up.state == "paid":
+            return top_up
+        if top_up is not None:
+            return later(f"{word.id}: top-up {top_up.id} is {top_up.state}")
+    named = word.metadata.get("top_up_id", "")
+    if named.isascii() and named.isdigit() and len(named) < 19:
+        top_up = db.session.get(TopUp, int(named), populate_existing=True)
+        if top_up is not None and str(top_up.person_id) == word.metadata.get("person_id"):
+            if top_up.state != "paid":
+                return later(f"{word.id}: top-up {top_up.id} is {top_up.state}")
+            return quarantined(f"{word.id}: top-up {top_up.id} was paid by another payment")
+    return quarantined(
+        f"{word.id}: no payment of ours: charge {word.charge_id}, intent {word.payment_intent_id}"
+    )
+
+
+def _locked_top_up(match: object) -> TopUp | None:
+    query = select(TopUp).where(match).with_for_update().execution_options(populate_existing=True)  # type: ignore[arg-type]
+    found: TopUp | None = db.session.scalars(query).one_or_none()
+    return found
+
+
+def _row(word: StripeDispute, top_up: TopUp, now: datetime) -> tuple[Dispute, bool]:
+    """The dispute's row, locked (with its top-up's, which is locked first): made where this is the first word of it."""
+    made = db.session.scalar(
+        upsert(Dispute)
+        .values(
+            stripe_dispute_id=word.id,
+            top_up_id=top_up.id,
+            person_id=top_up.person_id,
+            amount=from_cents(word.amount_cents),
+            currency=word.currency,
+            reason=word.reason[:100],
+            state=word.status,
+            opened_at=word.opened_at,
+            recorded_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["stripe_dispute_id"])
+        .returning(Dispute.id)
+    )
+    row = db.session.scalars(
+        select(Dispute)
+        .where(Dispute.stripe_dispute_id == word.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    return row, made is not None
+
+
+def _move_state(dispute: Dispute, state: DisputeState, is_new: bool, now: datetime) -> bool:
+    """Move on to ``state`` if that is the later word; whether anything was moved."""
+    before = DisputeState(dispute.state)
+    if not is_new and not is_later(state, before):
+        return False
+    dispute.state = state.value
+    dispute.closed_at = now if state in CLOSED else None
+    details = {"state": state.value, "amount": str(dispute.amount), "reason": dispute.reason}
+    if not is_new:
+        details["before"] = before.value
+    audit.record("dispute.opened" if is_new else "dispute.moved", "dispute", dispute.id, now, details=details)
+    if state not in INQUIRIES and (is_new or before in INQUIRIES):
+        _tell(dispute, "dispute_opened", now)
+    if state is DisputeState.LOST:
+        _tell(dispute, "dispute_lost", now)
+    return True
+
+
+def _tell(dispute: Dispute, template: str, now: datetime, **more: Decimal) -> None:
+    values = {"amount": str(dispute.amount), "opened_at": dispute.opened_at.isoformat()}
+    values |= {name: str(value) for name, value in more.items()}
+    mail.queue(dispute.person_id, template, values, now, key=f"{template}:{dispute.id}")
+
+
+def _settle(dispute: Dispute, top_up: TopUp, word: StripeDispute, now: datetime) -> bool:
+    """Take the money back, or return it, if that is due and was not done; whether any moved."""
+    state = DisputeState(dispute.state)
+    came_back = word.withdrawn_cents > 0 and word.reinstated_cents >= word.withdrawn_cents
+    # A dispute that is first heard of when it is won went away and came back: both are booked, as Stripe's list has them.
+    went = state in HELD or (state is DisputeState.WON and word.withdrawn_cents > 0)
+    moved = False
+    if went and dispute.taken_transaction_id is None:
+        moved = _take_back(dispute, top_up, now)
+    undone = state is DisputeState.WON or (came_back and state in OPEN)
+    if undone and dispute.taken_transaction_id is not None and dispute.returned_transaction_id is None:
+        _return(dispute, top_up, now)
+        moved = True
+    return moved
+
+
+def _take_back(dispute: Dispute, top_up: TopUp, now: datetime) -> bool:
+    """The disputed cash leaves the wallet, as far as it is there; the rest is owed. Whether anything was left to take."""
+    if DisputeState(dispute.state) in OPEN:
+        frozen_readings.end_of(dispute.person_id, now)
+    rest = top_up.amount - top_up.refunded_amount - top_up.disputed_amount
+    amount = min(dispute.amount, max(rest, NOUGHT))
+    if amount < dispute.amount:
+        ledger.raise_alert(
+            "dispute_above_payment",
+            f"Dispute {dispute.id} over {dispute.amount}, but {rest} is left of top-up {top_up.id} "
+            f"({top_up.refunded_amount} refunded, {top_up.disputed_amount} disputed): {dispute.amount - amount} is not booked",
+            now,
+            reference=f"dispute:{dispute.id}",
+        )
+    if amount <= 0:
+        return False
+    wallet, receivable = holds.lock_debt(dispute.person_id, now)
+    from_wallet = min(amount, ledger.balance(AccountKind.CLIENT_WALLET, dispute.person_id))
+    parts = ((wallet, -from_wallet), (receivable, from_wallet - amount))
+    transaction_id, _ = ledger.post(
+        TransferKind.CHARGEBACK,
+        f"dispute:{dispute.stripe_dispute_id}:chargeback",
+        [
+            ledger.Posting(ledger.account_id(AccountKind.STRIPE_CLEARING), amount),
+            *(ledger.Posting(account, part) for account, part in parts if part),
+        ],
+        now,
+        stripe_reference=dispute.stripe_dispute_id,
+    )
+    dispute.taken_amount, dispute.wallet_part = amount, from_wallet
+    dispute.receivable_part, dispute.taken_transaction_id = amount - from_wallet, transaction_id
+    top_up.disputed_amount += amount
+    details = {
+        "amount": str(amount),
+        "from_wallet": str(from_wallet),
+        "owed": str(dispute.receivable_part),
+        "transaction": transaction_id,
+    }
+    audit.record("dispute.taken_back", "dispute", dispute.id, now, details=details)
+    return True
+
+
+def _return(dispute: Dispute, top_up: TopUp, now: datetime) -> None:
+    """Undo what was taken: to the wallet, to what is owed still, and what was paid of it meanwhile to the wallet as well.
+    What was written off comes back to the platform, which bore it."""
+    wallet, receivable = holds.lock_debt(dispute.person_id, now)
+    to_receivable = min(dispute.receivable_part - dispute.written_off, holds.owed(dispute.person_id))
+    to_wallet = dispute.taken_amount - dispute.written_off - to_receivable
+    parts = (
+        (wallet, to_wallet),
+        (receivable, to_receivable),
+        (ledger.account_id(AccountKind.PLATFORM_REVENUE), dispute.written_off),
+    )
+    transaction_id, _ = ledger.post(
+        TransferKind.CHARGEBACK_WON,
+        f"dispute:{dispute.stripe_dispute_id}:won",
+        [
+            ledger.Posting(ledger.account_id(AccountKind.STRIPE_CLEARING), -dispute.taken_amount),
+            *(ledger.Posting(account, part) for account, part in parts if part),
+        ],
+        now,
+        stripe_reference=dispute.stripe_dispute_id,
+        reverses_id=dispute.taken_transaction_id,
+    )
+    dispute.returned_transaction_id = transaction_id
+    top_up.disputed_amount -= dispute.taken_amount
+    details = {"to_wallet": str(to_wallet), "to_debt": str(to_receivable), "transaction": transaction_id}
+    audit.record("dispute.returned", "dispute", dispute.id, now, details=details)
+    _tell(dispute, "dispute_won", now, returned=dispute.taken_amount)
