@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from soulseer.sandbox.pages import create_stand_in
 from soulseer.sandbox.stripe.api import Api, add_headers, json_response
 from soulseer.sandbox.stripe.control import create_control_pages
+from soulseer.sandbox.stripe.control_refunds import create_refund_switches
 from soulseer.sandbox.stripe.control_disputes import create_dispute_switches
 from soulseer.sandbox.stripe.errors import ApiError
 from soulseer.sandbox.stripe.hosted import create_hosted_pages
@@ -30,6 +31,7 @@ def create_app(stand_in: StandIn) -> Flask:
     app.register_blueprint(api.blueprint)
     app.register_blueprint(create_hosted_pages(stand_in))
     app.register_blueprint(create_control_pages(stand_in))
+    app.register_blueprint(create_refund_switches(stand_in))
     app.register_blueprint(create_dispute_switches(stand_in))
 
     @app.get("/")

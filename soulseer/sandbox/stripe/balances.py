@@ -7,7 +7,8 @@ from soulseer.sandbox.stripe.store import Document
 from soulseer.sandbox.stripe.work import Work, new_id
 
 DAYS_UNTIL_AVAILABLE = 2
-_REPORTED_AS = {"charge": "charge", "payment": "charge", "refund": "refund", "adjustment": "dispute", "transfer": "transfer",
+_REPORTED_AS = {"charge": "charge", "payment": "charge", "refund": "refund",
+                "refund_failure": "refund_failure", "adjustment": "dispute", "transfer": "transfer",
                 "transfer_refund": "transfer_reversal", "payout": "payout", "stripe_fee": "fee"}  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from soulseer.sandbox.stripe.resources import (
     disputes,
     events,
     payment_intents,
+    refunds,
 )
 
 RESOURCES: tuple[Callable[[Api], None], ...] = (
@@ -21,4 +22,5 @@ RESOURCES: tuple[Callable[[Api], None], ...] = (
     disputes.register,
     events.register,
     payment_intents.register,
+    refunds.register,
 )
