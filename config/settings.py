@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     payout_minimum: Decimal = Field(Decimal("25.00"), ge=1, le=100_000, decimal_places=2)
     promotion_limit: Decimal = Field(Decimal("500.00"), gt=0, le=100_000, decimal_places=2)
     promotion_support_limit: Decimal = Field(Decimal("25.00"), ge=0, le=100_000, decimal_places=2)
+    reconciliation_approval_limit: Decimal = Field(Decimal("100.00"), ge=0, le=1_000_000, decimal_places=2)
     rate_limits: bool = True
 
     sandbox: bool = False

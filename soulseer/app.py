@@ -119,6 +119,7 @@ def policies_of(settings: Settings) -> policies.Policies:
         promotion=policies.PromotionPolicy(
             maximum=settings.promotion_limit, support_limit=settings.promotion_support_limit
         ),
+        reconciliation=policies.ReconciliationPolicy(approval_limit=settings.reconciliation_approval_limit),
         doors=policies.DoorPolicy(
             issuer=settings.issuer,
             stripe_api_base=settings.stripe_api_base,

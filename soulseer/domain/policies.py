@@ -49,6 +49,13 @@ class PromotionPolicy:
 
 
 @dataclass(frozen=True)
+class ReconciliationPolicy:
+    """Above how many dollars an entry that mends a difference needs a second person."""
+
+    approval_limit: Decimal = Decimal("100.00")
+
+
+@dataclass(frozen=True)
 class DoorPolicy:
     """What the doors need of the settings: addresses that forms may lead to, and who may read the metrics."""
 
@@ -64,6 +71,7 @@ class Policies:
     top_up: TopUpPolicy = field(default_factory=TopUpPolicy)
     payout: PayoutPolicy = field(default_factory=PayoutPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
+    reconciliation: ReconciliationPolicy = field(default_factory=ReconciliationPolicy)
     doors: DoorPolicy = field(default_factory=DoorPolicy)
     billing_tick_seconds: int = 60
     app_base_url: str = ""
