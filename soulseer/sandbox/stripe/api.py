@@ -37,6 +37,9 @@ class Api:
     def post(self, rule: str) -> Callable[[Handler], Handler]:
         return self._route("POST", rule)
 
+    def delete(self, rule: str) -> Callable[[Handler], Handler]:
+        return self._route("DELETE", rule)
+
     def _route(self, method: str, rule: str) -> Callable[[Handler], Handler]:
         def register(handler: Handler) -> Handler:
             def view(**path: str) -> Response:

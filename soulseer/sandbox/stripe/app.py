@@ -13,8 +13,10 @@ from soulseer.sandbox.stripe.control_refunds import create_refund_switches
 from soulseer.sandbox.stripe.control_disputes import create_dispute_switches
 from soulseer.sandbox.stripe.errors import ApiError
 from soulseer.sandbox.stripe.hosted import create_hosted_pages
+from soulseer.sandbox.stripe.portal import create_portal_pages
 from soulseer.sandbox.stripe.resources import RESOURCES
 from soulseer.sandbox.stripe.standin import StandIn
+from soulseer.sandbox.stripe.subscription_control import create_subscription_switches
 from soulseer.sandbox.stripe.work import new_id
 
 _LARGEST_REQUEST_BYTES = 1_000_000
@@ -31,6 +33,8 @@ def create_app(stand_in: StandIn) -> Flask:
     app.register_blueprint(api.blueprint)
     app.register_blueprint(create_hosted_pages(stand_in))
     app.register_blueprint(create_control_pages(stand_in))
+    app.register_blueprint(create_portal_pages(stand_in))
+    app.register_blueprint(create_subscription_switches(stand_in))
     app.register_blueprint(create_refund_switches(stand_in))
     app.register_blueprint(create_dispute_switches(stand_in))
 

@@ -12,7 +12,7 @@ from soulseer.sandbox.stripe.cards import KNOWN_CARDS, read_card
 from soulseer.sandbox.stripe.checkout import current_session, return_address
 from soulseer.sandbox.stripe.errors import ApiError
 from soulseer.sandbox.stripe.faults import FAULT_HELP
-from soulseer.sandbox.stripe.payments import pay
+from soulseer.sandbox.stripe.paying import pay
 from soulseer.sandbox.stripe.standin import StandIn
 
 _MOST_EVENTS = 1000

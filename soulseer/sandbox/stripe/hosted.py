@@ -10,7 +10,7 @@ from soulseer.sandbox.stripe.cards import KNOWN_CARDS, read_card
 from soulseer.sandbox.stripe.checkout import current_session, return_address
 from soulseer.sandbox.stripe.errors import ApiError
 from soulseer.sandbox.stripe.expansion import line_items_of
-from soulseer.sandbox.stripe.payments import pay
+from soulseer.sandbox.stripe.paying import pay
 from soulseer.sandbox.stripe.standin import StandIn
 from soulseer.sandbox.stripe.store import Document
 from soulseer.sandbox.stripe.work import Work

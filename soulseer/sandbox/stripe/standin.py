@@ -9,6 +9,7 @@ from soulseer.sandbox.stripe.faults import Faults
 from soulseer.sandbox.stripe.idempotency import IdempotencyKeys
 from soulseer.sandbox.stripe.settings import StripeSettings
 from soulseer.sandbox.stripe.store import Store
+from soulseer.sandbox.stripe.subscriptions import bill_due
 from soulseer.sandbox.stripe.work import Work
 
 
@@ -36,9 +37,11 @@ class StandIn:
         self.courier.wake()
 
     def expire_due(self) -> None:
-        """Close the Checkout sessions whose time is over."""
+        """Close the Checkout sessions whose time is over, and bill the subscriptions whose time has come."""
         with self.store.transaction() as connection:
-            expire_overdue(Work(connection, self.settings, self.faults.plan_deliveries))
+            work = Work(connection, self.settings, self.faults.plan_deliveries)
+            expire_overdue(work)
+            bill_due(work)
 
     def close(self) -> None:
         """Stop delivering and close the books; what is undelivered goes on after the next start."""

@@ -5,22 +5,32 @@ from collections.abc import Callable
 from soulseer.sandbox.stripe.api import Api
 from soulseer.sandbox.stripe.resources import (
     balance,
+    billing_portal,
     charges,
     checkout_sessions,
     customers,
     disputes,
     events,
+    invoices,
     payment_intents,
+    products,
     refunds,
+    subscriptions,
+    webhook_endpoints,
 )
 
 RESOURCES: tuple[Callable[[Api], None], ...] = (
     balance.register,
+    billing_portal.register,
     charges.register,
     checkout_sessions.register,
     customers.register,
     disputes.register,
     events.register,
+    invoices.register,
     payment_intents.register,
+    products.register,
     refunds.register,
+    subscriptions.register,
+    webhook_endpoints.register,
 )
