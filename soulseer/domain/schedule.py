@@ -73,6 +73,14 @@ PLANS: tuple[JobPlan, ...] = (
         arguments=(JobArgument("hours", "Look back at least so many hours (at most 720)"),),
     ),
     JobPlan(
+        name="release_earnings",
+        seconds=lambda: 3600,
+        queue="payments",
+        purpose="Makes earnings available whose hold is over; what a reader owes is kept from them first.",
+        supports_dry_run=True,
+        arguments=(JobArgument("reader", "Only the reader with this number"),),
+    ),
+    JobPlan(
         name="close_lost_runs",
         seconds=lambda: 300,
         queue="sessions",

@@ -10,6 +10,7 @@ from soulseer.jobs import (
     forget_expired,
     process_stripe_webhook,
     pull_stripe_events,
+    release_earnings,
     session_finalize,
 )
 from soulseer.jobs.context import Job
@@ -22,6 +23,7 @@ RUNS: dict[str, Job] = {
     "session_finalize": session_finalize.run,
     "process_stripe_webhook": process_stripe_webhook.run,
     "pull_stripe_events": pull_stripe_events.run,
+    "release_earnings": release_earnings.run,
     "close_lost_runs": close_lost_runs.run,
     "forget_expired": forget_expired.run,
 }

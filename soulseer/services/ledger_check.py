@@ -8,6 +8,7 @@ from sqlalchemy import text
 from soulseer.db import db
 from soulseer.domain.accounts import CHART, AccountKind
 from soulseer.domain.transfers import TRANSFERS, TransferKind
+from soulseer.services import payout_checks
 
 LISTED = 50
 
@@ -172,6 +173,7 @@ CHECKS: tuple[tuple[str, str], ...] = (
            WHERE t.kind = 'top_up' AND NOT EXISTS (
                SELECT FROM top_up u WHERE t.idempotency_key = 'top-up:' || u.stripe_checkout_session_id)""",
     ),
+    *payout_checks.CHECKS,
     (
         "guards_stand",
         """SELECT 'guard ' || wanted.name, CASE WHEN t.oid IS NULL THEN 'is missing' ELSE 'is switched off' END
@@ -195,6 +197,7 @@ GUARDS = (
         "ledger_account_frozen",
     ),
     *("reading_session_frozen", "reading_session_state_moves", "top_up_frozen", "top_up_state_moves"),
+    *payout_checks.GUARDS,
 )
 
 CONSTRAINTS = (

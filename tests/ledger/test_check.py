@@ -22,6 +22,7 @@ NAMES = [*(name for name, _ in ledger_check.CHECKS), "movements_are_declared"]
 KEPT = (
     *("ledger_account", "ledger_shard", "ledger_transaction", "ledger_entry"),
     *("reading_session", "reading_minute", "reading_receipt", "top_up"),
+    *("earning", "payout", "payout_account", "payout_reversal"),
 )
 
 
@@ -84,6 +85,12 @@ FORGED = (
     "SELECT t.id, side.account, side.amount, 'USD' FROM t, (VALUES (({rises}), 500), (({falls}), -500)) side(account, amount)), "
     "up AS (UPDATE ledger_account SET balance = balance + 500 WHERE id = ({rises})) "
     "UPDATE ledger_shard SET balance = balance - 500 WHERE shard = 3 AND account_id = ({falls})"
+)
+PAYOUT = (
+    "INSERT INTO payout (person_id, origin, amount, currency, state, stripe_account_id, after_transaction_id, attempts, "
+    "created_at, failed_at, failure) SELECT reader_id, 'request', 500, 'USD', {state}, 'acct_1', 0, 0, now(), "
+    "CASE {state} WHEN 'failed' THEN now() END, CASE {state} WHEN 'failed' THEN 'No.' END "
+    "FROM reading_session WHERE id = %(done)s"
 )
 
 # (check that must find it, what is planted)
@@ -181,6 +188,14 @@ PLANTS = [
         "top_ups_are_credited_once",
         FORGED.format(kind="'top_up'", rises=WALLET, falls="SELECT id FROM ledger_account WHERE kind = 'stripe_clearing'"),
     ),
+    ("pending_earnings_have_their_source", "UPDATE earning SET taken_back = 1"),
+    ("pending_earnings_have_their_source", "DELETE FROM earning"),
+    ("earnings_follow_their_receipt", "UPDATE earning SET amount = amount + 1"),
+    ("earnings_follow_their_receipt", "DELETE FROM earning"),
+    ("releases_follow_their_earning", "UPDATE earning SET state = 'released', released_at = now()"),
+    ("payouts_follow_their_entries", PAYOUT.format(state="'failed'")),
+    ("payouts_follow_their_entries", PAYOUT.format(state="'open'")),
+    ("money_in_transit_has_its_payout", PAYOUT.format(state="'open'")),
     ("movements_are_declared", FORGED.format(kind="'top_up'", rises=WALLET, falls=REVENUE)),
     ("movements_are_declared", "UPDATE ledger_transaction SET kind = 'payout' WHERE kind = 'fair_credit'"),
     ("guards_stand", "ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_append_only"),
