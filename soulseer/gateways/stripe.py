@@ -67,12 +67,25 @@ class CheckoutOrder:
     metadata: Mapping[str, str]
     success_url: str
     cancel_url: str
+    customer: str | None = None
+    # The buyer agrees that the card is kept and charged later without them.
+    save_card: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card as Stripe keeps it: the id to charge it by, and what its owner knows it by."""
+
+    payment_method_id: str
+    brand: str
+    last4: str
 
 
 @dataclass(frozen=True)
 class CheckoutSession:
     """Stripe's word on a Checkout session. ``status``: open, complete, expired; ``payment_status``: paid, unpaid,
-    no_payment_required; ``payment_intent_status`` is None where there is no intent."""
+    no_payment_required; ``payment_intent_status`` is None where there is no intent. ``charge_id`` and ``card`` are of
+    the intent's latest charge; None where there is none, or it was not paid by card."""
 
     id: str
     mode: str
@@ -86,6 +99,8 @@ class CheckoutSession:
     metadata: Mapping[str, str] = field(default_factory=dict)
     payment_intent_id: str | None = None
     payment_intent_status: str | None = None
+    charge_id: str | None = None
+    card: Card | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +155,10 @@ class StripeGateway:
             "metadata": dict(order.metadata),
             "payment_intent_data": {"metadata": dict(order.metadata)},
         }
+        if order.customer is not None:
+            params["customer"] = order.customer
+        if order.save_card:
+            params["payment_method_options"] = {"card": {"setup_future_usage": "off_session"}}
         return _checkout_session(
             self.call(
                 lambda client: client.v1.checkout.sessions.create(
@@ -153,7 +172,7 @@ class StripeGateway:
         return _checkout_session(
             self.call(
                 lambda client: client.v1.checkout.sessions.retrieve(
-                    checkout_session_id, {"expand": ["payment_intent"]}
+                    checkout_session_id, {"expand": ["payment_intent.latest_charge"]}
                 )
             )
         )
@@ -164,7 +183,7 @@ class StripeGateway:
             self.call(
                 lambda client: client.v1.checkout.sessions.expire(
                     checkout_session_id,
-                    {"expand": ["payment_intent"]},
+                    {"expand": ["payment_intent.latest_charge"]},
                     {"idempotency_key": f"expire:{checkout_session_id}"},
                 )
             )
@@ -252,6 +271,9 @@ def _checkout_session(body: Mapping[str, Any]) -> CheckoutSession:
     intent = body.get("payment_intent") or {}
     if isinstance(intent, str):
         intent = {"id": intent}
+    charge = intent.get("latest_charge") or {}
+    if isinstance(charge, str):
+        charge = {"id": charge}
     return CheckoutSession(
         id=body["id"],
         mode=body["mode"],
@@ -265,7 +287,18 @@ def _checkout_session(body: Mapping[str, Any]) -> CheckoutSession:
         metadata=body.get("metadata") or {},
         payment_intent_id=intent.get("id"),
         payment_intent_status=intent.get("status"),
+        charge_id=charge.get("id"),
+        card=card_of(charge),
     )
+
+
+def card_of(charge: Mapping[str, Any]) -> Card | None:
+    """The card that a charge was paid by; None where it was paid otherwise, or Stripe did not say."""
+    details = (charge.get("payment_method_details") or {}).get("card")
+    payment_method_id = charge.get("payment_method")
+    if not details or not isinstance(payment_method_id, str):
+        return None
+    return Card(payment_method_id, details.get("brand") or "card", details.get("last4") or "")
 
 
 def _translated(error: StripeError) -> VendorError:

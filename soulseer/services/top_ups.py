@@ -4,7 +4,7 @@
 row that was written before Stripe was asked, and posts once per Checkout session.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -23,7 +23,7 @@ from soulseer.domain.money import CURRENCY, parse_amount, to_cents
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.stripe import CheckoutOrder, CheckoutSession
 from soulseer.models.payments import TopUp
-from soulseer.services import audit, holds, ledger
+from soulseer.services import audit, customers, holds, ledger
 
 # A request that is still under way is left alone for so long; a page answers within it.
 FIRST_CHECK = timedelta(minutes=1)
@@ -145,6 +145,7 @@ def ask_stripe(top_up: TopUp) -> CheckoutSession:
     stripe = gateways.current().stripe
     if top_up.stripe_checkout_session_id is not None:
         return stripe.retrieve_checkout(top_up.stripe_checkout_session_id)
+    person_id, began = top_up.person_id, top_up.created_at
     page = f"{policies.current().app_base_url}/wallet/top-up/{top_up.id}/"
     name = reference(top_up)
     order = CheckoutOrder(
@@ -156,7 +157,8 @@ def ask_stripe(top_up: TopUp) -> CheckoutSession:
         success_url=f"{page}?from=checkout",
         cancel_url=f"{page}?from=canceled",
     )
-    return stripe.create_checkout(order, name)
+    # Last, since it opens transactions of its own, after which the row would have to be read again.
+    return stripe.create_checkout(replace(order, customer=customers.ensure(person_id, began)), name)
 
 
 def _metadata(top_up: TopUp) -> dict[str, str]:
@@ -231,6 +233,7 @@ def _credit(top_up: TopUp, checkout: CheckoutSession, now: datetime) -> Recorded
     holds.pay_debt(top_up.person_id, now)
     top_up.state, top_up.paid_at, top_up.failure, top_up.next_check_at = "paid", now, None, None
     top_up.stripe_payment_intent_id = checkout.payment_intent_id
+    top_up.stripe_charge_id = checkout.charge_id
     audit.record(
         "top_up.credited",
         "top_up",

@@ -75,6 +75,7 @@ def sandbox(app: Flask, product: StandInServer, tmp_path: Path) -> Iterator[Sand
             product_url=product.url,
             directory=tmp_path,
             first_retry_seconds=0.2,
+            unsubscribed=("customer.created",),
         )
     )
     holder["app"] = create_app(stand_in)

@@ -13,7 +13,7 @@ from soulseer.blueprints import wallet
 from soulseer.domain.errors import IdempotencyMismatch, InvalidInput, NotFound
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
 from soulseer.models.payments import TopUp
-from soulseer.services import top_ups
+from soulseer.services import customers, top_ups
 from tests import factories
 from tests.money_in import events
 from tests.money_in.conftest import Sandbox, in_threads
@@ -173,6 +173,7 @@ def test_stripe_down_at_creation_then_the_sweep_goes_on_with_the_same_key(sandbo
 def test_stripe_answers_too_late_but_has_done_it(sandbox: Sandbox) -> None:
     """The connection is cut after the effect, three times (the SDK's own retries as well): still one session."""
     person = factories.person()
+    customers.ensure(person.id, factories.START)
     sandbox.faults(timeout_after_effect=3)
     with pytest.raises(StripeUnavailable):
         begun(person.id)

@@ -23,6 +23,8 @@ class StripeSettings:
     longest_retry_seconds: float = 60.0
     give_up_after_seconds: float = 3 * 24 * 3600
     delivery_timeout_seconds: float = 10.0
+    # Types that the webhook endpoint is not subscribed to: they are in the events list, and nobody is told.
+    unsubscribed: tuple[str, ...] = ()
 
 
 def settings_from(environ: Mapping[str, str], port: int, directory: Path) -> StripeSettings:
@@ -45,4 +47,5 @@ def settings_from(environ: Mapping[str, str], port: int, directory: Path) -> Str
         webhook_url=environ.get("STRIPE_WEBHOOK_URL") or f"{product_url}/stripe/webhook/",
         product_url=product_url,
         directory=directory,
+        unsubscribed=("customer.created",),
     )

@@ -78,6 +78,8 @@ class Work:
             "type": type,
         }
         self.save(event)
+        if type in self.settings.unsubscribed:
+            return event
         for state, delay_seconds in self._plan_deliveries():
             self.deliver(event["id"], state=state, delay_seconds=delay_seconds)
         return event
