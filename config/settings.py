@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     max_reconnects: int = Field(5, ge=0, le=1000)
     reader_share: Decimal = Field(Decimal("0.70"), ge=0, le=1, decimal_places=4)
     earnings_hold_days: int = Field(7, ge=0, le=365)
+    refund_approval_limit: Decimal = Field(Decimal("50.00"), ge=0, le=100_000, decimal_places=2)
     payout_minimum: Decimal = Field(Decimal("25.00"), ge=1, le=100_000, decimal_places=2)
     promotion_limit: Decimal = Field(Decimal("500.00"), gt=0, le=100_000, decimal_places=2)
     promotion_support_limit: Decimal = Field(Decimal("25.00"), ge=0, le=100_000, decimal_places=2)

@@ -120,6 +120,7 @@ def policies_of(settings: Settings) -> policies.Policies:
             maximum=settings.promotion_limit, support_limit=settings.promotion_support_limit
         ),
         reconciliation=policies.ReconciliationPolicy(approval_limit=settings.reconciliation_approval_limit),
+        refund=policies.RefundPolicy(approval_limit=settings.refund_approval_limit),
         doors=policies.DoorPolicy(
             issuer=settings.issuer,
             stripe_api_base=settings.stripe_api_base,

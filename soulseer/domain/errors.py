@@ -108,6 +108,20 @@ class Gone(SoulSeerError):
     code, status, title = "gone", 410, "The time for this is over"
 
 
+class PreviewChanged(Conflict):
+    """What was previewed is not what would be booked now."""
+
+    code, title = "preview_changed", "The amounts have moved since this was previewed"
+
+
+class RefundWaiting(Conflict):
+    code, title = "refund_waiting", "Another refund of the same thing waits for approval"
+
+
+class NotWithdrawable(Conflict):
+    code, title = "not_withdrawable", "Money cannot be sent back to the card now"
+
+
 class RingOver(Gone):
     code, title = "ring_over", "Nobody answered in time"
 

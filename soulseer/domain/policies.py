@@ -56,6 +56,13 @@ class ReconciliationPolicy:
 
 
 @dataclass(frozen=True)
+class RefundPolicy:
+    """Dollars given back of one thing without a second person's approval, all refunds of it together."""
+
+    approval_limit: Decimal = Decimal("50.00")
+
+
+@dataclass(frozen=True)
 class DoorPolicy:
     """What the doors need of the settings: addresses that forms may lead to, and who may read the metrics."""
 
@@ -70,6 +77,7 @@ class Policies:
     reading: ReadingPolicy = field(default_factory=ReadingPolicy)
     top_up: TopUpPolicy = field(default_factory=TopUpPolicy)
     payout: PayoutPolicy = field(default_factory=PayoutPolicy)
+    refund: RefundPolicy = field(default_factory=RefundPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
     reconciliation: ReconciliationPolicy = field(default_factory=ReconciliationPolicy)
     doors: DoorPolicy = field(default_factory=DoorPolicy)

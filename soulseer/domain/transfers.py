@@ -77,7 +77,10 @@ TRANSFERS: dict[TransferKind, Transfer] = {
     TransferKind.SUBSCRIPTION: _transfer([A.STRIPE_CLEARING, A.CLIENT_WALLET], [A.PLATFORM_REVENUE]),
     TransferKind.TIP: _transfer(_FUNDS, _EARNED, split=True),
     TransferKind.REFUND_TO_WALLET: _transfer(_TAKEN_BACK, _FUNDS, split=True),
-    TransferKind.REFUND_TO_CARD: _transfer([*_TAKEN_BACK, A.CLIENT_WALLET], [A.STRIPE_CLEARING]),
+    # What somebody gave back in Stripe's own dashboard of money that was spent here is owed by the client.
+    TransferKind.REFUND_TO_CARD: _transfer(
+        [*_TAKEN_BACK, A.CLIENT_WALLET, A.CLIENT_RECEIVABLE], [A.STRIPE_CLEARING]
+    ),
     TransferKind.CHARGEBACK: _transfer(
         [A.CLIENT_WALLET, A.CLIENT_RECEIVABLE, A.PLATFORM_REVENUE], [A.STRIPE_CLEARING]
     ),
@@ -95,7 +98,9 @@ TRANSFERS: dict[TransferKind, Transfer] = {
     TransferKind.PROMOTION_SPENT: _transfer([A.CLIENT_PROMOTIONAL_CREDIT], [A.CLIENT_WALLET]),
     TransferKind.PROMOTION_EXPIRED: _transfer([A.CLIENT_PROMOTIONAL_CREDIT], [A.PLATFORM_PROMOTIONS]),
     # A refund to a card that Stripe refused, or that came back later: the money is the client's again.
-    TransferKind.REFUND_FAILED: _transfer([A.STRIPE_CLEARING], [A.CLIENT_WALLET, A.PLATFORM_REVENUE]),
+    TransferKind.REFUND_FAILED: _transfer(
+        [A.STRIPE_CLEARING], [A.CLIENT_WALLET, A.CLIENT_RECEIVABLE, A.PLATFORM_REVENUE]
+    ),
     # What was owed is paid from what came in since.
     TransferKind.RECEIVABLE_PAID: _transfer(
         [A.CLIENT_WALLET, A.READER_EARNINGS_PENDING, A.READER_EARNINGS_AVAILABLE],
