@@ -9,10 +9,13 @@ from werkzeug.exceptions import HTTPException
 from soulseer.sandbox.pages import create_stand_in
 from soulseer.sandbox.stripe.api import Api, add_headers, json_response
 from soulseer.sandbox.stripe.control import create_control_pages
-from soulseer.sandbox.stripe.control_refunds import create_refund_switches
+from soulseer.sandbox.stripe.control_balance import create_balance_switches
+from soulseer.sandbox.stripe.control_connect import create_connect_switches
 from soulseer.sandbox.stripe.control_disputes import create_dispute_switches
+from soulseer.sandbox.stripe.control_refunds import create_refund_switches
 from soulseer.sandbox.stripe.errors import ApiError
 from soulseer.sandbox.stripe.hosted import create_hosted_pages
+from soulseer.sandbox.stripe.onboarding import create_onboarding_pages
 from soulseer.sandbox.stripe.portal import create_portal_pages
 from soulseer.sandbox.stripe.resources import RESOURCES
 from soulseer.sandbox.stripe.standin import StandIn
@@ -33,9 +36,12 @@ def create_app(stand_in: StandIn) -> Flask:
     app.register_blueprint(api.blueprint)
     app.register_blueprint(create_hosted_pages(stand_in))
     app.register_blueprint(create_control_pages(stand_in))
+    app.register_blueprint(create_onboarding_pages(stand_in))
+    app.register_blueprint(create_connect_switches(stand_in))
     app.register_blueprint(create_portal_pages(stand_in))
     app.register_blueprint(create_subscription_switches(stand_in))
     app.register_blueprint(create_refund_switches(stand_in))
+    app.register_blueprint(create_balance_switches(stand_in))
     app.register_blueprint(create_dispute_switches(stand_in))
 
     @app.get("/")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from soulseer.sandbox.stripe.api import Api
 from soulseer.sandbox.stripe.resources import (
+    accounts,
     balance,
     billing_portal,
     charges,
@@ -16,10 +17,12 @@ from soulseer.sandbox.stripe.resources import (
     products,
     refunds,
     subscriptions,
+    transfers,
     webhook_endpoints,
 )
 
 RESOURCES: tuple[Callable[[Api], None], ...] = (
+    accounts.register,
     balance.register,
     billing_portal.register,
     charges.register,
@@ -32,5 +35,6 @@ RESOURCES: tuple[Callable[[Api], None], ...] = (
     products.register,
     refunds.register,
     subscriptions.register,
+    transfers.register,
     webhook_endpoints.register,
 )
