@@ -26,6 +26,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "retry_finalize": frozenset({SUPPORT, FINANCE, ADMIN}),
     "resolve_alert": frozenset({FINANCE, ADMIN}),
     "run_job": frozenset({OPS, ADMIN}),
+    "replay_event": frozenset({FINANCE, OPS, ADMIN}),
+    "replay_events": frozenset({FINANCE, OPS, ADMIN}),
 }
 
 

@@ -66,6 +66,8 @@ class World:
             "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
             "run_job": "/admin/jobs/billing_tick/run/",
+            "replay_event": f"/admin/webhooks/{self.webhook}/replay/",
+            "replay_events": "/admin/webhooks/replay/?status=quarantined",
         }
 
 
