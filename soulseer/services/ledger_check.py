@@ -8,7 +8,7 @@ from sqlalchemy import text
 from soulseer.db import db
 from soulseer.domain.accounts import CHART, AccountKind
 from soulseer.domain.transfers import TRANSFERS, TransferKind
-from soulseer.services import payout_checks
+from soulseer.services import dispute_checks, payout_checks
 
 LISTED = 50
 
@@ -173,6 +173,7 @@ CHECKS: tuple[tuple[str, str], ...] = (
            WHERE t.kind = 'top_up' AND NOT EXISTS (
                SELECT FROM top_up u WHERE t.idempotency_key = 'top-up:' || u.stripe_checkout_session_id)""",
     ),
+    *dispute_checks.CHECKS,
     *payout_checks.CHECKS,
     (
         "guards_stand",
@@ -197,6 +198,7 @@ GUARDS = (
         "ledger_account_frozen",
     ),
     *("reading_session_frozen", "reading_session_state_moves", "top_up_frozen", "top_up_state_moves"),
+    *dispute_checks.GUARDS,
     *payout_checks.GUARDS,
 )
 

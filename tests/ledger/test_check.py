@@ -15,6 +15,7 @@ from soulseer.domain.transfers import TransferKind
 from soulseer.models.payments import TopUp
 from soulseer.services import ledger, ledger_check
 from tests.conftest import empty_tables
+from tests.disputes.planted import lost_dispute
 from tests.factories import START
 from tests.readings.room import Room
 
@@ -23,6 +24,7 @@ KEPT = (
     *("ledger_account", "ledger_shard", "ledger_transaction", "ledger_entry"),
     *("reading_session", "reading_minute", "reading_receipt", "top_up"),
     *("earning", "payout", "payout_account", "payout_reversal"),
+    *("dispute", "spending_hold"),
 )
 
 
@@ -51,6 +53,7 @@ def books(migrated_app: Flask, superuser: psycopg.Connection) -> Iterator[Books]
         paused.do("leave", "client", 20)
         active.beats(10, 130)
         _top_up(active.client.id)
+        lost_dispute()
         assert ledger_check.check() == []
     superuser.execute("DROP SCHEMA IF EXISTS kept CASCADE; CREATE SCHEMA kept")
     for table in KEPT:
@@ -183,7 +186,10 @@ PLANTS = [
     ("paid_time_is_used_or_kept", "UPDATE reading_session SET active_since = active_since + interval '1 second' WHERE id = %(active)s"),
     ("top_ups_are_credited_once", "UPDATE top_up SET amount = amount + 100"),
     ("top_ups_are_credited_once", "UPDATE top_up SET state = 'expired', paid_at = NULL"),
-    ("top_ups_are_credited_once", "UPDATE top_up SET stripe_checkout_session_id = 'cs_other'"),
+    (
+        "top_ups_are_credited_once",
+        "UPDATE top_up SET stripe_checkout_session_id = 'cs_other' WHERE stripe_checkout_session_id = 'cs_1'",
+    ),
     (
         "top_ups_are_credited_once",
         FORGED.format(kind="'top_up'", rises=WALLET, falls="SELECT id FROM ledger_account WHERE kind = 'stripe_clearing'"),
@@ -194,6 +200,16 @@ PLANTS = [
     ("earnings_follow_their_receipt", "DELETE FROM earning"),
     ("releases_follow_their_earning", "UPDATE earning SET state = 'released', released_at = now()"),
     ("payouts_follow_their_entries", PAYOUT.format(state="'failed'")),
+    (
+        "chargebacks_follow_their_dispute",
+        "UPDATE dispute SET wallet_part = wallet_part - 1, receivable_part = receivable_part + 1",
+    ),
+    ("chargebacks_follow_their_dispute", "DELETE FROM dispute"),
+    ("won_disputes_are_returned", "UPDATE dispute SET state = 'won'"),
+    ("disputed_amounts_agree", "UPDATE top_up SET disputed_amount = 2400 WHERE disputed_amount = 2500"),
+    ("receivables_are_explained", "UPDATE dispute SET written_off = 1"),
+    ("holds_follow_disputes_and_debts", "UPDATE spending_hold SET lifted_at = since"),
+    ("holds_follow_disputes_and_debts", "UPDATE spending_hold SET kind = 'dispute'"),
     ("payouts_follow_their_entries", PAYOUT.format(state="'open'")),
     ("money_in_transit_has_its_payout", PAYOUT.format(state="'open'")),
     ("movements_are_declared", FORGED.format(kind="'top_up'", rises=WALLET, falls=REVENUE)),
