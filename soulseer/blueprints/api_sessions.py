@@ -29,7 +29,8 @@ class SessionRequest(ApiModel):
 
 
 class MeterAnswer(ApiModel):
-    """`balance` and `affordable_minutes` are the client's only, `earned` the reader's. Instants are UTC."""
+    """`balance`, all that can be spent, `promotional`, the part of it that is promotional credit, and
+    `affordable_minutes` are the client's only, `earned` the reader's. Instants are UTC."""
 
     id: int
     role: str
@@ -41,6 +42,7 @@ class MeterAnswer(ApiModel):
     cost: Money
     earned: Money | None
     balance: Money | None
+    promotional: Money | None
     affordable_minutes: int | None
     now: Instant
     created_at: Instant
@@ -73,6 +75,7 @@ def meter_answer(meter: Meter) -> MeterAnswer:
         cost=session.cost,
         earned=session.earned if meter.role is Role.READER else None,
         balance=meter.balance,
+        promotional=meter.promotional,
         affordable_minutes=None if meter.balance is None else int(meter.balance // session.rate),
         now=meter.now,
         created_at=session.created_at,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +17,21 @@ from soulseer.domain.readings import State
 from soulseer.jobs.context import JobArgumentError, JobContext
 from soulseer.jobs.settling import settle_each
 from soulseer.models.readings import ReadingSession
-from soulseer.services import billing
+from soulseer.services import billing, promotion_spending
 
 log = structlog.get_logger(__name__)
 
 BATCH = 2_000
 LOCK_TIMEOUT_MILLISECONDS = 200
 TRIES = 4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sessions that are charged together; ``credited``: their clients hold promotional credit, which is spent first."""
+
+    ids: Sequence[int]
+    credited: bool = False
 
 
 def run(context: JobContext) -> dict[str, Any]:
@@ -50,14 +59,18 @@ def run(context: JobContext) -> dict[str, Any]:
     amount = billing.Charged().amount
     left: list[int] = []
     with transaction():
-        batches = billing.due_batches(cover, BATCH, skip, part)
-    for ids in batches:
-        charged = _charge_batch(ids, cover, context, counts)
+        # Those that credit pays are batches of their own: the others are charged as if there were none.
+        credited = promotion_spending.holders_due(cover, context.now, skip, part=part.part, parts=part.parts)
+        batches = [Batch(ids) for ids in billing.due_batches(cover, BATCH, [*skip, *credited], part)]
+    batches += [Batch(credited[at : at + BATCH], credited=True) for at in range(0, len(credited), BATCH)]
+    for batch in batches:
+        ids = batch.ids
+        charged = _charge_batch(batch, cover, context, counts)
         all_paid = charged.sessions == len(ids)
         amount += charged.amount
         counts["minutes"] += charged.sessions
         while charged.still_due:
-            charged = _charge_batch(ids, cover, context, counts)
+            charged = _charge_batch(batch, cover, context, counts)
             amount += charged.amount
             counts["minutes"] += charged.sessions
             all_paid = False
@@ -103,15 +116,22 @@ def _still_active(ids: list[int]) -> list[int]:
 
 
 def _charge_batch(
-    ids: Sequence[int], cover: datetime, context: JobContext, counts: dict[str, Any], tries: int = TRIES
+    batch: Batch, cover: datetime, context: JobContext, counts: dict[str, Any], tries: int = TRIES
 ) -> billing.Charged:
     """One batch in one transaction. A session locked for long, a deadlock or a wallet emptied meanwhile rolls the
     batch back; it is tried again, then in halves, so that one bad row never stops the rest: only what fails by itself
     is left to be settled one by one."""
+    ids = batch.ids
     for attempt in range(tries):
+        timeout = LOCK_TIMEOUT_MILLISECONDS * (attempt + 1)
         try:
             with transaction():
-                billing.prepare_batch(LOCK_TIMEOUT_MILLISECONDS * (attempt + 1))
+                spent = (
+                    promotion_spending.spend_on_due(ids, cover, context.now, timeout)
+                    if batch.credited
+                    else []
+                )
+                billing.prepare_batch(timeout)
                 charged = billing.charge(
                     ids,
                     cover=cover,
@@ -119,30 +139,31 @@ def _charge_batch(
                     now=context.now,
                     job_run_id=context.run_id,
                 )
+                promotion_spending.check_charged(spent)
             counts["batches"] += 1
         except (IntegrityError, DataError):
             log.exception("billing_batch_has_a_bad_row", first=ids[0], sessions=len(ids))
             break
-        except (billing.WalletRace, OperationalError) as error:
+        except (billing.WalletRace, promotion_spending.SpentForNothing, OperationalError) as error:
             if isinstance(error, OperationalError) and not _worth_another_try(error):
                 raise
             counts["retries"] += 1
             log.info("billing_batch_retried", first=ids[0], sessions=len(ids), reason=type(error).__name__)
         else:
             return charged
-    return _charge_halves(ids, cover, context, counts)
+    return _charge_halves(batch, cover, context, counts)
 
 
 def _charge_halves(
-    ids: Sequence[int], cover: datetime, context: JobContext, counts: dict[str, Any]
+    batch: Batch, cover: datetime, context: JobContext, counts: dict[str, Any]
 ) -> billing.Charged:
     """The two halves of a batch that failed, each once; nothing where it was a single session."""
     with transaction():
-        ids = billing.left_due(ids, cover)
+        ids = billing.left_due(batch.ids, cover)
     charged = billing.Charged()
     if len(ids) > 1:
         for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
-            charged += _charge_batch(half, cover, context, counts, tries=1)
+            charged += _charge_batch(Batch(half, batch.credited), cover, context, counts, tries=1)
     return charged
 
 
@@ -152,7 +173,7 @@ def _worth_another_try(error: OperationalError) -> bool:
 
 
 def _plan(context: JobContext, cover: Any, skip: list[int]) -> dict[str, Any]:
-    charges = billing.planned(cover, skip)
+    charges = billing.planned(cover, context.now, skip)
     return {
         "dry_run": True,
         "sessions": len(charges),

@@ -76,12 +76,14 @@ _LEFT = text(f"SELECT s.id FROM reading_session s WHERE {_DUE} ORDER BY s.id").b
 
 _PLANNED = text("""
 SELECT s.id, s.minutes_billed, s.rate, c.email,
-       least(ceil(extract(epoch FROM CAST(:cover AS timestamptz) - s.paid_until) / 60), w.balance / s.rate)::integer
-           AS minutes
+       least(ceil(extract(epoch FROM CAST(:cover AS timestamptz) - s.paid_until) / 60),
+             (w.balance + (SELECT coalesce(sum(g.remaining), 0) FROM promotional_credit g
+                           WHERE g.wallet_id = w.id AND g.state = 'open' AND g.expires_at > :now))::bigint / s.rate
+       )::integer AS minutes
 FROM reading_session s JOIN ledger_account w ON w.id = s.client_account_id JOIN person c ON c.id = s.client_id
 WHERE s.state = 'active' AND s.paid_until < :cover AND NOT (s.id = ANY(:skip))
 ORDER BY s.id
-""").bindparams(bindparam("skip", type_=ARRAY(BigInteger)))
+""").bindparams(bindparam("skip", type_=ARRAY(BigInteger)), bindparam("now", type_=DateTime(timezone=True)))
 
 
 @dataclass(frozen=True)
@@ -162,9 +164,9 @@ def left_due(ids: Sequence[int], due_before: datetime) -> list[int]:
     return list(db.session.scalars(_LEFT, {"ids": list(ids), "due_before": due_before}))
 
 
-def planned(cover: datetime, skip: Sequence[int]) -> list[dict[str, Any]]:
-    """What a tick would charge, without charging it: session, first and last minute, dollars."""
-    rows = db.session.execute(_PLANNED, {"cover": cover, "skip": list(skip)})
+def planned(cover: datetime, now: datetime, skip: Sequence[int]) -> list[dict[str, Any]]:
+    """What a tick would charge at ``now``, without charging it: session, first and last minute, dollars."""
+    rows = db.session.execute(_PLANNED, {"cover": cover, "now": now, "skip": list(skip)})
     return [
         {
             "session": row.id,

@@ -21,6 +21,10 @@ from soulseer.services.settling import lock, record
 _CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 
+# What a reading is paid from, and what is given back to.
+PAID_FROM = (AccountKind.CLIENT_WALLET, AccountKind.CLIENT_PROMOTIONAL_CREDIT)
+
+
 @dataclass(frozen=True)
 class Booked:
     """What the ledger holds of a session: minutes, dollars charged and credited, each side's part after credit."""
@@ -51,7 +55,7 @@ def booked(session: ReadingSession) -> Booked:
             LedgerTransaction.kind == TransferKind.FAIR_CREDIT.value,
         )
     ).all()
-    credited = sum((amount for kind, amount in credit if kind == AccountKind.CLIENT_WALLET), Decimal("0.00"))
+    credited = sum((amount for kind, amount in credit if kind in PAID_FROM), Decimal("0.00"))
     platform_back = sum(
         (amount for kind, amount in credit if kind == AccountKind.PLATFORM_REVENUE), Decimal("0.00")
     )

@@ -98,20 +98,30 @@ def lock_account(kind: AccountKind, owner_id: int) -> LedgerAccount:
     return account
 
 
-def lock_accounts(ids: Iterable[int], *, earnings_of: Iterable[int] = ()) -> None:
-    """Lock accounts in id order: ``ids`` and all that the readers ``earnings_of`` have earned or owe. Whoever moves
-    money more than once in a transaction locks all of it first, so that nobody waits in a circle."""
-    db.session.execute(
-        select(LedgerAccount.id)
+def lock_accounts(
+    ids: Iterable[int], *, earnings_of: Iterable[int] = (), credit_of: Iterable[int] = ()
+) -> Decimal:
+    """Lock accounts in id order: ``ids``, all that the readers ``earnings_of`` have earned or owe, and the promotional
+    credit of the clients ``credit_of``. Whoever moves money more than once in a transaction locks all of it first, so
+    that nobody waits in a circle.
+
+    Gives the dollars of promotional credit that were locked, what is past its expiry and not booked as such included.
+    """
+    locked = db.session.execute(
+        select(LedgerAccount.kind, LedgerAccount.balance)
         .where(
             or_(
                 LedgerAccount.id.in_(list(ids)),
                 LedgerAccount.owner_id.in_(list(earnings_of)) & LedgerAccount.kind.in_(EARNED_KINDS),
+                LedgerAccount.owner_id.in_(list(credit_of))
+                & (LedgerAccount.kind == AccountKind.CLIENT_PROMOTIONAL_CREDIT.value),
             )
         )
         .order_by(LedgerAccount.id)
         .with_for_update(key_share=True)
     )
+    credit = (row.balance for row in locked if row.kind == AccountKind.CLIENT_PROMOTIONAL_CREDIT)
+    return sum(credit, Decimal("0.00"))
 
 
 def balance(kind: AccountKind, owner_id: int) -> Decimal:

@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 
 from soulseer import gateways
 from soulseer.domain import policies
-from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import Conflict, InsufficientFunds
 from soulseer.domain.money import to_cents
 from soulseer.domain.readings import Action, Role, State
 from soulseer.gateways.presence import Signs
 from soulseer.models.readings import ReadingSession
-from soulseer.services import ledger
+from soulseer.services import promotions
 from soulseer.services.readings import Caller
 from soulseer.services.settling import MICROSECOND, instant_for, lock, refuse_if_over, settle
 
@@ -64,8 +63,8 @@ def _seconds(session: ReadingSession, role: Role, now: datetime) -> int:
     longest = policies.current().reading.token_ttl
     if role is Role.READER:
         return int(longest.total_seconds())
-    balance = to_cents(ledger.balance(AccountKind.CLIENT_WALLET, session.client_id))
-    left = timedelta(minutes=balance // session.rate_cents)
+    spendable = to_cents(promotions.holding_of_wallet(session.client_account_id, now).spendable)
+    left = timedelta(minutes=spendable // session.rate_cents)
     if session.state == State.WAITING:
         left += session.ring_until - now
     elif session.state == State.ACTIVE and session.paid_until is not None:

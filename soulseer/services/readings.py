@@ -4,13 +4,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm.util import identity_key
 
-from soulseer.db import Read, db
+from soulseer.db import db
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import (
@@ -26,11 +25,10 @@ from soulseer.domain.errors import (
 from soulseer.domain.money import CURRENCY, share_of, to_cents
 from soulseer.domain.readings import Action, EndReason, Modality, Role, State, next_state
 from soulseer.gateways.presence import Signs
-from soulseer.models.ledger import LedgerAccount
 from soulseer.models.people import Block, Person
 from soulseer.models.readers import ReaderProfile, ReaderRate
 from soulseer.models.readings import LiveParticipant, ReadingSession
-from soulseer.services import holds, ledger
+from soulseer.services import holds, ledger, promotions
 from soulseer.services.settling import (
     MICROSECOND,
     charge_until,
@@ -102,8 +100,9 @@ def request(client_id: int, slug: str, modality: str, now: datetime) -> ReadingS
     # Asked under the lock of the wallet, which whoever takes money back holds as well.
     holds.refuse_if_frozen(client_id)
     needed = rate * policy.minimum_minutes
-    if wallet.balance < needed:
-        raise InsufficientFunds(needed - wallet.balance)
+    spendable = promotions.holding_of_wallet(wallet.id, now).spendable
+    if spendable < needed:
+        raise InsufficientFunds(needed - spendable)
     rate_cents = to_cents(rate)
     session = ReadingSession(
         client_id=client_id,
@@ -174,7 +173,8 @@ def _free_of_stale_readings(client_id: int, reader_id: int, now: datetime) -> No
         # With the wallet that the request itself will lock, so that all are locked in one order.
         wallets = [session.client_account_id for session in over]
         wallets.append(ledger.account_id(AccountKind.CLIENT_WALLET, client_id))
-        ledger.lock_accounts(wallets, earnings_of=[session.reader_id for session in over])
+        clients = [session.client_id for session in over]
+        ledger.lock_accounts(wallets, earnings_of=[session.reader_id for session in over], credit_of=clients)
     for session in over:
         at = instant_for(session, now)
         settle(session, at, Signs(at, None, None))
@@ -240,9 +240,9 @@ def _join_waiting(session: ReadingSession, caller: Caller, at: datetime, signs: 
     session.activated_at = session.active_since = session.covered_until = session.paid_until = at
     charge_until(session, at, at + MICROSECOND, at)
     if session.minutes_billed == 0:
-        balance = ledger.balance(AccountKind.CLIENT_WALLET, session.client_id)
         if caller.role is Role.CLIENT:
-            raise InsufficientFunds(session.rate - balance)
+            held = promotions.holding_of_wallet(session.client_account_id, at)
+            raise InsufficientFunds(session.rate - held.spendable)
         # What the client holds is not the reader's to know.
         raise InsufficientFunds(session.rate)
     record(session, Action.JOIN, before, at, at, role=caller.role, actor_id=caller.person_id)
@@ -316,9 +316,9 @@ def reconnect(session_id: int, caller: Caller, now: datetime, signs: Signs) -> R
         finish(session, at, at, EndReason.TOO_MANY_RECONNECTS)
         raise TooManyReconnects(keeps_changes=True)
     if session.kept_microseconds == 0:
-        balance = ledger.balance(AccountKind.CLIENT_WALLET, session.client_id)
-        if balance < session.rate:
-            missing = session.rate - balance if caller.role is Role.CLIENT else session.rate
+        spendable = promotions.holding_of_wallet(session.client_account_id, at).spendable
+        if spendable < session.rate:
+            missing = session.rate - spendable if caller.role is Role.CLIENT else session.rate
             raise InsufficientFunds(missing, keeps_changes=True)
     before = session.state
     session.state = after.value
@@ -354,27 +354,24 @@ def observe(
     return session
 
 
-# On the table and built once: every heartbeat asks it.
-_account: Any = LedgerAccount.__table__
-_ACCOUNT_BALANCE = Read(select(_account.c.balance).where(_account.c.id == bindparam("account")))
-
-
 @dataclass(frozen=True)
 class Meter:
-    """What a participant sees of the session; ``balance`` is the client's only."""
+    """What a participant sees of the session; ``balance``, which is all that can be spent, and ``promotional``, the
+    part of it that is promotional credit, are the client's only."""
 
     session: ReadingSession
     role: Role
     now: datetime
     balance: Decimal | None
+    promotional: Decimal | None
     other_seen: bool
 
 
 def meter(session: ReadingSession, caller: Caller, now: datetime, signs: Signs | None) -> Meter:
     """The meter for ``caller``: amounts in dollars, instants UTC."""
-    balance = None
+    balance = promotional = None
     if caller.role is Role.CLIENT:
-        account = {"account": session.client_account_id}
-        balance = _ACCOUNT_BALANCE.scalar(account)
+        held = promotions.holding_of_wallet(session.client_account_id, now)
+        balance, promotional = held.spendable, held.promotional
     there = signs is not None and _other_is_there(session, caller.role, now, signs)
-    return Meter(session, caller.role, now, balance, there)
+    return Meter(session, caller.role, now, balance, promotional, there)

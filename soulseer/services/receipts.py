@@ -193,7 +193,7 @@ def _pauses(stretches: Sequence[Stretch]) -> Iterator[Line]:
 def _credit(session: ReadingSession, role: Role) -> Iterator[Line]:
     """The fair credit: what the wallet got back, or what the reader's accounts gave for it."""
     kinds = (
-        [AccountKind.CLIENT_WALLET]
+        [AccountKind.CLIENT_WALLET, AccountKind.CLIENT_PROMOTIONAL_CREDIT]
         if role is Role.CLIENT
         else [
             AccountKind.READER_EARNINGS_PENDING,

@@ -21,7 +21,8 @@ from soulseer.domain.readings import Action, EndReason, PauseCause, Role, State,
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.presence import Signs
 from soulseer.models.readings import LiveParticipant, ReadingSession, ReadingSessionEvent
-from soulseer.services import billing, ledger
+from soulseer.services import billing, ledger, promotion_spending, promotions
+from soulseer.services.promotion_spending import MinuteWant, purpose_of_reading
 
 MICROSECOND = timedelta(microseconds=1)
 _LEFT = {Role.CLIENT: PauseCause.CLIENT_LEFT, Role.READER: PauseCause.READER_LEFT}
@@ -115,24 +116,33 @@ def charge_until(
     *,
     job_run_id: int | None = None,
 ) -> None:
-    """Charge minute after minute while one is due before ``due_before`` and the wallet can pay."""
+    """Charge minute after minute while one is due before ``due_before`` and the client can pay: with promotional
+    credit that is good at ``now`` first, then from the wallet."""
     assert session.paid_until is not None
     if session.paid_until >= due_before:
         return
     db.session.flush()
     # So that no wallet can be emptied between the look and the charge.
-    lock_accounts(session)
+    credit = lock_accounts(session)
+    minute = session.minutes_billed
     charged = billing.Charged(still_due=1)
     while charged.still_due:
+        minute += 1
+        want = MinuteWant(session.id, minute, session.client_account_id, session.rate_cents)
+        spent = promotion_spending.spend_on_minutes([want], now) if credit else []
         charged = billing.charge(
             [session.id], cover=cover, due_before=due_before, now=now, job_run_id=job_run_id
         )
+        promotion_spending.check_charged(spent)
     db.session.refresh(session)
 
 
-def lock_accounts(session: ReadingSession) -> None:
-    """Lock all accounts that settling the session may move, those of a credit as well."""
-    ledger.lock_accounts([session.client_account_id], earnings_of=[session.reader_id])
+def lock_accounts(session: ReadingSession) -> Decimal:
+    """Lock all accounts that settling the session may move, those of a credit as well; gives the dollars of the
+    client's promotional credit, expired or not."""
+    return ledger.lock_accounts(
+        [session.client_account_id], earnings_of=[session.reader_id], credit_of=[session.client_id]
+    )
 
 
 def pause(
@@ -218,25 +228,40 @@ def _after_end(session_id: int) -> None:
 
 
 def give_credit(session: ReadingSession, now: datetime) -> None:
-    """Give kept time back: half-even(rate × kept seconds / 60); each side bears its part (rule 7)."""
+    """Give kept time back: half-even(rate × kept seconds / 60); each side bears its part (rule 7). As cash as far as
+    the client paid cash, the rest as promotional credit."""
     cents = credit_for(session.rate_cents, session.kept_microseconds)
     if cents <= 0:
         return
     lock_accounts(session)
     rest = share_of(session.rate_cents - cents, session.reader_share)
     reader_cents = session.reader_rate_cents - rest
-    postings = [ledger.Posting(session.client_account_id, from_cents(cents))]
+    purpose = purpose_of_reading(session.id)
+    parts = dict(
+        promotions.preview_give_back(
+            purpose,
+            from_cents(cents),
+            charged=session.minutes_billed * session.rate,
+            returned=promotions.ZERO,
+        )
+    )
+    postings = [
+        ledger.Posting(ledger.account_id(kind, session.client_id), part) for kind, part in parts.items()
+    ]
     postings += taken_back(session.reader_id, from_cents(reader_cents), now)
     if cents != reader_cents:
         revenue = ledger.account_id(AccountKind.PLATFORM_REVENUE)
         postings.append(ledger.Posting(revenue, -from_cents(cents - reader_cents)))
-    ledger.post(
+    transaction_id, _ = ledger.post(
         TransferKind.FAIR_CREDIT,
         f"reading:{session.id}:fair_credit",
         postings,
         now,
         reading_session_id=session.id,
     )
+    promotional = parts.get(AccountKind.CLIENT_PROMOTIONAL_CREDIT)
+    if promotional:
+        promotions.give_back(session.client_id, purpose, promotional, transaction_id, now)
     session.credit_cents = cents
 
 
