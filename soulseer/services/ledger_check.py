@@ -8,7 +8,7 @@ from sqlalchemy import text
 from soulseer.db import db
 from soulseer.domain.accounts import CHART, AccountKind
 from soulseer.domain.transfers import TRANSFERS, TransferKind
-from soulseer.services import dispute_checks, payout_checks
+from soulseer.services import dispute_checks, payout_checks, promotion_checks
 
 LISTED = 50
 
@@ -124,7 +124,8 @@ CHECKS: tuple[tuple[str, str], ...] = (
         """SELECT 'reading ' || s.id, s.credit || ' cents on the session, ' || coalesce(sum(e.amount), 0) || ' in the ledger'
            FROM reading_session s
                LEFT JOIN ledger_transaction t ON t.reading_session_id = s.id AND t.kind = 'fair_credit'
-               LEFT JOIN ledger_entry e ON e.transaction_id = t.id AND e.account_id = s.client_account_id
+               LEFT JOIN (ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+                   AND a.kind IN ('client_wallet', 'client_promotional_credit')) ON e.transaction_id = t.id
            GROUP BY s.id HAVING s.credit <> coalesce(sum(e.amount), 0)
            UNION ALL
            SELECT 'transaction ' || id, 'a credit without a reading' FROM ledger_transaction
@@ -175,6 +176,7 @@ CHECKS: tuple[tuple[str, str], ...] = (
     ),
     *dispute_checks.CHECKS,
     *payout_checks.CHECKS,
+    *promotion_checks.CHECKS,
     (
         "guards_stand",
         """SELECT 'guard ' || wanted.name, CASE WHEN t.oid IS NULL THEN 'is missing' ELSE 'is switched off' END
@@ -200,6 +202,7 @@ GUARDS = (
     *("reading_session_frozen", "reading_session_state_moves", "top_up_frozen", "top_up_state_moves"),
     *dispute_checks.GUARDS,
     *payout_checks.GUARDS,
+    *promotion_checks.GUARDS,
 )
 
 CONSTRAINTS = (

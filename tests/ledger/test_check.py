@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 import psycopg
@@ -13,7 +14,7 @@ from soulseer.db import db, transaction
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.payments import TopUp
-from soulseer.services import ledger, ledger_check
+from soulseer.services import ledger, ledger_check, promotion_grants, promotions
 from tests.conftest import empty_tables
 from tests.disputes.planted import lost_dispute
 from tests.factories import START
@@ -25,6 +26,7 @@ KEPT = (
     *("reading_session", "reading_minute", "reading_receipt", "top_up"),
     *("earning", "payout", "payout_account", "payout_reversal"),
     *("dispute", "spending_hold"),
+    *("promotional_credit", "promotional_spend"),
 )
 
 
@@ -54,12 +56,28 @@ def books(migrated_app: Flask, superuser: psycopg.Connection) -> Iterator[Books]
         active.beats(10, 130)
         _top_up(active.client.id)
         lost_dispute()
+        _credited()
         assert ledger_check.check() == []
     superuser.execute("DROP SCHEMA IF EXISTS kept CASCADE; CREATE SCHEMA kept")
     for table in KEPT:
         superuser.execute(f"CREATE TABLE kept.{table} AS TABLE public.{table}")
     yield Books(done.id, paused.id, active.id)
     superuser.execute("DROP SCHEMA kept CASCADE")
+
+
+def _credited() -> None:
+    """A reading paid by two grants, with some of the credit given back, which then expires."""
+    room = Room(wallet="3.00", rate="3.00")
+    for amount, days in (("1.00", 10), ("5.00", 20)):
+        with transaction():
+            expires_at = START + timedelta(days=days)
+            promotion_grants.grant(room.client.id, Decimal(amount), expires_at, "", START, key=amount)
+    room.start(0)
+    room.beats(10, 60)
+    room.do("end", "reader", 80)
+    room.finalize(81)
+    with transaction():
+        assert promotions.expire(3, START + timedelta(days=20)) == Decimal("2.00")
 
 
 def _top_up(person_id: int) -> None:
@@ -80,7 +98,7 @@ def _top_up(person_id: int) -> None:
 WALLET = "SELECT client_account_id FROM reading_session WHERE id = %(active)s"
 EARNINGS = "SELECT reader_account_id FROM reading_session WHERE id = %(active)s"
 REVENUE = "SELECT id FROM ledger_account WHERE kind = 'platform_revenue'"
-CREDIT = "SELECT id FROM ledger_transaction WHERE kind = 'fair_credit'"
+CREDIT = "SELECT min(id) FROM ledger_transaction WHERE kind = 'fair_credit'"
 FORGED = (
     "WITH t AS (INSERT INTO ledger_transaction (kind, idempotency_key, memo, created_at) "
     "VALUES ({kind}, 'forged', '', now()) RETURNING id), "
@@ -212,6 +230,28 @@ PLANTS = [
     ("holds_follow_disputes_and_debts", "UPDATE spending_hold SET kind = 'dispute'"),
     ("payouts_follow_their_entries", PAYOUT.format(state="'open'")),
     ("money_in_transit_has_its_payout", PAYOUT.format(state="'open'")),
+    (
+        "promotional_balances_equal_their_grants",
+        "UPDATE ledger_account SET balance = balance + 1 WHERE kind = 'client_promotional_credit'",
+    ),
+    (
+        "promotional_balances_equal_their_grants",
+        "UPDATE promotional_credit SET remaining = 1, state = 'open' WHERE id = 1",
+    ),
+    ("grants_are_open_spent_or_expired", "UPDATE promotional_credit SET expired = 1, state = 'expired' WHERE id = 3"),
+    ("grants_are_open_spent_or_expired", "DELETE FROM promotional_spend WHERE id = 1"),
+    ("promotional_movements_have_their_rows", "UPDATE promotional_spend SET amount = amount + 1 WHERE id = 1"),
+    (
+        "promotional_movements_have_their_rows",
+        "UPDATE ledger_transaction SET kind = 'promotion_spent' WHERE kind = 'promotion_expired'; "
+        "UPDATE ledger_transaction SET idempotency_key = 'expired' WHERE idempotency_key LIKE 'promotion:%%:expired'",
+    ),
+    (
+        "promotional_credit_paid_a_minute",
+        "UPDATE ledger_transaction SET idempotency_key = 'reading:' || reading_session_id || ':promotion:9' "
+        "WHERE kind = 'promotion_spent' AND idempotency_key LIKE '%%:1'",
+    ),
+    ("what_was_given_back_had_been_spent", "UPDATE promotional_spend SET returned = 0"),
     ("movements_are_declared", FORGED.format(kind="'top_up'", rises=WALLET, falls=REVENUE)),
     ("movements_are_declared", "UPDATE ledger_transaction SET kind = 'payout' WHERE kind = 'fair_credit'"),
     ("guards_stand", "ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_append_only"),
