@@ -126,10 +126,10 @@ def claim(now: datetime, event_row_id: int | None = None) -> Task | None:
         return _done(row, quarantined(words, alert=handler is not None), now)
     if handler is None:
         return _done(row, ignored("nothing is done with this type of event yet"), now)
-    event = _in_hand(row)
     try:
         # What examining wrote before it failed must not stay, but that it was tried must.
         with db.session.begin_nested():
+            event = _in_hand(row)
             answer = handler.examine(event, now)
     except Exception as error:
         log.exception("webhook_event_failed", webhook_event=row.event_id)
