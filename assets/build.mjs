@@ -26,6 +26,9 @@ const FONTS = [
     `@fontsource/playfair-display/files/playfair-display-${subset}-600-normal.woff2`,
     `@fontsource-variable/inter/files/inter-${subset}-wght-normal.woff2`,
   ]),
+  // For PDFs (gateways/pdf.py): glyphs of many scripts.
+  "dejavu-fonts-ttf/ttf/DejaVuSans.ttf",
+  "dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf",
 ];
 const COPIES = {
   "htmx.org/dist/htmx.min.js": "htmx.min.js",
