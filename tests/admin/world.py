@@ -67,7 +67,7 @@ class World:
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
             "run_job": "/admin/jobs/billing_tick/run/",
             "replay_event": f"/admin/webhooks/{self.webhook}/replay/",
-            "replay_events": "/admin/webhooks/replay/?status=quarantined",
+            "replay_events": "/admin/webhooks/replay/",
         }
 
 
