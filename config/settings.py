@@ -2,6 +2,7 @@
 
 import os
 from decimal import Decimal
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     promotion_limit: Decimal = Field(Decimal("500.00"), gt=0, le=100_000, decimal_places=2)
     promotion_support_limit: Decimal = Field(Decimal("25.00"), ge=0, le=100_000, decimal_places=2)
     reconciliation_approval_limit: Decimal = Field(Decimal("100.00"), ge=0, le=1_000_000, decimal_places=2)
+    subscription_grace_days: int = Field(7, ge=0, le=90)
     rate_limits: bool = True
 
     sandbox: bool = False
@@ -157,6 +159,22 @@ def common_faults(settings: Settings) -> list[str]:
     issuer = urlsplit(settings.issuer)
     if issuer.scheme == "http" and issuer.hostname not in ("127.0.0.1", "localhost", "::1"):
         faults.append("OIDC_ISSUER: plain http is for loopback only")
+    if settings.mail_url:
+        faults += mail_faults(settings)
+    return faults
+
+
+def mail_faults(settings: Settings) -> list[str]:
+    """What is wrong with a mail server that is set, one line each."""
+    faults = []
+    server = urlsplit(settings.mail_url)
+    if server.scheme not in ("smtp", "smtps") or not server.hostname:
+        faults.append("MAIL_URL: must be smtp://… or smtps://…")
+    name, address = parseaddr(settings.mail_from)
+    if not settings.mail_from:
+        faults.append("MAIL_FROM: missing, and MAIL_URL is set")
+    elif not all(part.strip() for part in address.partition("@")) or not f"{name}{address}".isprintable():
+        faults.append("MAIL_FROM: must be an address, with or without a name: SoulSeer <hello@soulseer.example>")
     return faults
 
 

@@ -28,6 +28,7 @@ from soulseer.db import (
 from soulseer.domain import policies
 from soulseer.gateways.agora import AgoraGateway
 from soulseer.gateways.identity import IdentityGateway
+from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
 from soulseer.gateways.stripe import StripeGateway
@@ -127,6 +128,7 @@ def policies_of(settings: Settings) -> policies.Policies:
             sandbox=settings.sandbox,
             metrics_token=settings.metrics_token,
         ),
+        subscription_grace=timedelta(days=settings.subscription_grace_days),
         billing_tick_seconds=settings.billing_tick_seconds,
         app_base_url=settings.app_base_url.rstrip("/"),
         production=settings.production,
@@ -152,6 +154,7 @@ def gateways_of(settings: Settings) -> gateways.Gateways:
             version=settings.agora_token_version,
             notification_secret=settings.agora_notification_secret,
         ),
+        mail=MailGateway(settings.mail_url, settings.mail_from),
     )
 
 

@@ -81,6 +81,8 @@ class Policies:
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
     reconciliation: ReconciliationPolicy = field(default_factory=ReconciliationPolicy)
     doors: DoorPolicy = field(default_factory=DoorPolicy)
+    # How long a plan's benefits stay after a payment for it failed.
+    subscription_grace: timedelta = timedelta(days=7)
     billing_tick_seconds: int = 60
     app_base_url: str = ""
     production: bool = False
