@@ -187,20 +187,58 @@ def give_back(
     return grants
 
 
+def _expired(now: datetime) -> list[ColumnElement[bool]]:
+    return [PromotionalCredit.state == "open", PromotionalCredit.expires_at <= now]
+
+
+def _unwarned(now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        PromotionalCredit.state == "open",
+        PromotionalCredit.expires_at > now,
+        PromotionalCredit.expires_at <= now + policies.current().promotion.warning,
+        PromotionalCredit.warned_at.is_(None),
+    ]
+
+
+def _ids(conditions: list[ColumnElement[bool]], limit: int, after: int) -> list[int]:
+    found = (
+        select(PromotionalCredit.id)
+        .where(PromotionalCredit.id > after, *conditions)
+        .order_by(PromotionalCredit.id)
+        .limit(limit)
+    )
+    return list(db.session.scalars(found))
+
+
 def due(now: datetime, limit: int, after: int = 0) -> list[int]:
     """Ids of grants that have expired with something left, in order, after the id ``after``."""
-    return list(
-        db.session.scalars(
-            select(PromotionalCredit.id)
-            .where(
-                PromotionalCredit.state == "open",
-                PromotionalCredit.expires_at <= now,
-                PromotionalCredit.id > after,
+    return _ids(_expired(now), limit, after)
+
+
+def unwarned(now: datetime, limit: int, after: int = 0) -> list[int]:
+    """Ids of good grants that expire soon and whose owner has not been told, in order, after the id ``after``."""
+    return _ids(_unwarned(now), limit, after)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """How many grants, and the dollars that remain of them."""
+
+    grants: int
+    amount: Decimal
+
+
+def foreseen(now: datetime) -> tuple[Foreseen, Foreseen]:
+    """What the job would book off at ``now``, and what it would tell people of."""
+    expired, soon = (
+        db.session.execute(
+            select(func.count(), func.coalesce(func.sum(PromotionalCredit.remaining), ZERO)).where(
+                *conditions
             )
-            .order_by(PromotionalCredit.id)
-            .limit(limit)
-        )
+        ).one()
+        for conditions in (_expired(now), _unwarned(now))
     )
+    return Foreseen(*expired), Foreseen(*soon)
 
 
 def expire(credit_id: int, now: datetime) -> Decimal:
@@ -224,32 +262,16 @@ def expire(credit_id: int, now: datetime) -> Decimal:
     return rest
 
 
-def unwarned(now: datetime, limit: int) -> list[int]:
-    """Ids of good grants that expire soon and whose owner has not been told, in the order of their expiry."""
-    return list(
-        db.session.scalars(
-            select(PromotionalCredit.id)
-            .where(
-                PromotionalCredit.state == "open",
-                PromotionalCredit.expires_at > now,
-                PromotionalCredit.expires_at <= now + policies.current().promotion.warning,
-                PromotionalCredit.warned_at.is_(None),
-            )
-            .order_by(PromotionalCredit.expires_at)
-            .limit(limit)
-        )
-    )
-
-
-def warn(credit_id: int, now: datetime) -> bool:
-    """Have the owner told by mail that the grant expires soon; whether that was new. Raises NotFound."""
+def warn(credit_id: int, now: datetime) -> Decimal:
+    """Have the owner told by mail that the grant expires soon: the dollars that do; 0.00 where they were told, or
+    nothing is left. Raises NotFound."""
     grant = _locked(credit_id)
     if grant.state != "open" or grant.warned_at is not None or grant.expires_at <= now:
-        return False
+        return ZERO
     grant.warned_at = now
     values = {"amount": str(grant.remaining), "expires_at": grant.expires_at.isoformat()}
     mail.queue(grant.person_id, "promotion_expiring", values, now, key=f"promotion_expiring:{grant.id}")
-    return True
+    return grant.remaining
 
 
 def _locked(credit_id: int) -> PromotionalCredit:
