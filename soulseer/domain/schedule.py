@@ -81,6 +81,14 @@ PLANS: tuple[JobPlan, ...] = (
         arguments=(JobArgument("reader", "Only the reader with this number"),),
     ),
     JobPlan(
+        name="send_refunds",
+        seconds=lambda: 60,
+        queue="payments",
+        purpose="Sends refunds to the card, and asks Stripe about those whose outcome was not told.",
+        supports_dry_run=True,
+        arguments=(JobArgument("refund", "Only the refund with this number"),),
+    ),
+    JobPlan(
         name="close_lost_runs",
         seconds=lambda: 300,
         queue="sessions",

@@ -11,6 +11,7 @@ from soulseer.jobs import (
     process_stripe_webhook,
     pull_stripe_events,
     release_earnings,
+    send_refunds,
     session_finalize,
 )
 from soulseer.jobs.context import Job
@@ -24,6 +25,7 @@ RUNS: dict[str, Job] = {
     "process_stripe_webhook": process_stripe_webhook.run,
     "pull_stripe_events": pull_stripe_events.run,
     "release_earnings": release_earnings.run,
+    "send_refunds": send_refunds.run,
     "close_lost_runs": close_lost_runs.run,
     "forget_expired": forget_expired.run,
 }
