@@ -89,6 +89,13 @@ PLANS: tuple[JobPlan, ...] = (
         arguments=(JobArgument("refund", "Only the refund with this number"),),
     ),
     JobPlan(
+        name="check_subscriptions",
+        seconds=lambda: 300,
+        queue="payments",
+        purpose="Asks Stripe about subscriptions that are due, ends graces, and resumes orders that were interrupted.",
+        supports_dry_run=True,
+    ),
+    JobPlan(
         name="close_lost_runs",
         seconds=lambda: 300,
         queue="sessions",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from soulseer.domain.schedule import PLANS, QUEUES, JobPlan, job_id, slot_at, slot_name
 from soulseer.jobs import (
     billing_tick,
+    check_subscriptions,
     close_lost_runs,
     expire_grace_periods,
     forget_expired,
@@ -26,6 +27,7 @@ RUNS: dict[str, Job] = {
     "pull_stripe_events": pull_stripe_events.run,
     "release_earnings": release_earnings.run,
     "send_refunds": send_refunds.run,
+    "check_subscriptions": check_subscriptions.run,
     "close_lost_runs": close_lost_runs.run,
     "forget_expired": forget_expired.run,
 }

@@ -19,6 +19,7 @@ from soulseer.services.stripe_events import (
     Handler,
     Question,
     Verdict,
+    ignored,
     quarantined,
 )
 from soulseer.services.top_ups import Outcome
@@ -39,6 +40,8 @@ def examine(event: EventInHand, now: datetime) -> Verdict | Question:
     if not isinstance(checkout_id, str) or not _CHECKOUT_ID.fullmatch(checkout_id):
         return _set_aside(event, "the event names no Checkout session")
     top_up = _top_up_for(checkout_id, event.said)
+    if top_up is None and event.said.get("mode") == "subscription":
+        return ignored("a checkout of a subscription, whose own events tell")
     if top_up is None:
         return _set_aside(event, f"unknown Checkout session {checkout_id}")
     wrong = _contradiction(top_up, checkout_id, event.said)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from soulseer.db import db
 from soulseer.domain.accounts import CHART, AccountKind
 from soulseer.domain.transfers import TRANSFERS, TransferKind
-from soulseer.services import dispute_checks, payout_checks, promotion_checks
+from soulseer.services import dispute_checks, payout_checks, promotion_checks, subscription_checks
 
 LISTED = 50
 
@@ -177,6 +177,7 @@ CHECKS: tuple[tuple[str, str], ...] = (
     *dispute_checks.CHECKS,
     *payout_checks.CHECKS,
     *promotion_checks.CHECKS,
+    *subscription_checks.CHECKS,
     (
         "guards_stand",
         """SELECT 'guard ' || wanted.name, CASE WHEN t.oid IS NULL THEN 'is missing' ELSE 'is switched off' END
@@ -203,6 +204,7 @@ GUARDS = (
     *dispute_checks.GUARDS,
     *payout_checks.GUARDS,
     *promotion_checks.GUARDS,
+    *subscription_checks.GUARDS,
 )
 
 CONSTRAINTS = (
@@ -212,6 +214,7 @@ CONSTRAINTS = (
     "ck_reading_minute_balanced",
     "ck_reading_receipt_balanced",
     "uq_top_up_stripe_checkout_session_id",
+    *subscription_checks.CONSTRAINTS,
 )
 
 _PARAMETERS: dict[str, list[Any]] = {
