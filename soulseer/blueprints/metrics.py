@@ -9,6 +9,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from soulseer.domain import policies
 from soulseer.domain.errors import Forbidden
+from soulseer.services import metrics
 
 blueprint = Blueprint("metrics", __name__)
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via")
@@ -20,10 +21,12 @@ def show() -> Response:
     if not may_see():
         raise Forbidden("Metrics are shown to this machine itself, or with METRICS_TOKEN as bearer token.")
     registry = REGISTRY
+    books = CollectorRegistry()
+    books.register(metrics.Books())
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(registry) + generate_latest(books), content_type=CONTENT_TYPE_LATEST)
 
 
 def may_see() -> bool:

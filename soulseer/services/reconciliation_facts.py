@@ -13,6 +13,7 @@ from soulseer.domain.accounts import AccountKind
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from soulseer.models.payments import TopUp
 from soulseer.models.reconciliation import ReconciliationDifference, StripeBalanceTransaction
+from soulseer.services.reconciliation_booking import FEE_TYPES
 
 # More than these tell nothing more about one reference.
 MOST = 20
@@ -52,6 +53,7 @@ class Line:
     fee: int
     at: datetime
     source: str | None
+    reference: str
     facts: Mapping[str, Any]
 
 
@@ -76,9 +78,12 @@ class Facts:
     @property
     def of_a_fee(self) -> bool:
         """Whether the difference is about what a line cost, not about what it moved."""
-        return any(line.id == self.reference for line in self.lines) or any(
-            movement.kind == "processor_fee" for movement in self.movements
-        )
+        if self.lines:
+            return any(
+                line.id == self.reference and (line.reference != line.id or line.type in FEE_TYPES)
+                for line in self.lines
+            )
+        return any(movement.kind == "processor_fee" for movement in self.movements)
 
     @property
     def newest(self) -> datetime | None:
@@ -135,6 +140,7 @@ def _add_lines(found: Mapping[str, Facts]) -> None:
             _cents(each.fee),
             each.created,
             each.source,
+            each.reference,
             each.source_facts,
         )
         for name in {each.reference, each.stripe_id} & found.keys():
@@ -168,7 +174,9 @@ def _add_movements(found: Mapping[str, Facts], names: Mapping[str, Facts]) -> No
     for (number, kind, at, reference), parts in sides.items():
         facts = names.get(reference) if reference else found.get(f"transaction:{number}")
         on_clearing = any(part.account is AccountKind.STRIPE_CLEARING for part in parts)
-        if facts is not None and on_clearing and len(facts.movements) < MOST:
+        if facts is None or (kind == "processor_fee" and facts.lines and not facts.of_a_fee):
+            continue
+        if on_clearing and len(facts.movements) < MOST:
             facts.movements.append(Movement(number, kind, at, tuple(parts)))
 
 
