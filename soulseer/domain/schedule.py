@@ -96,6 +96,26 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
     JobPlan(
+        name="reconcile",
+        seconds=lambda: 86_400,
+        queue="payments",
+        purpose="Compares the books with Stripe's own list, books its fees, and tells every difference.",
+        supports_dry_run=True,
+        timeout=3600,
+        arguments=(
+            JobArgument("days", "Read Stripe's list again so many days back, and compare all there is"),
+            JobArgument("difference", "Ask Stripe again about the difference with this number first"),
+        ),
+    ),
+    JobPlan(
+        name="check_ledger",
+        seconds=lambda: 3600,
+        queue="payments",
+        purpose="Checks every invariant of the books; fails while anything is wrong or an alert is open.",
+        supports_dry_run=True,
+        timeout=3600,
+    ),
+    JobPlan(
         name="close_lost_runs",
         seconds=lambda: 300,
         queue="sessions",

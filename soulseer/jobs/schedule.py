@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from soulseer.domain.schedule import PLANS, QUEUES, JobPlan, job_id, slot_at, slot_name
 from soulseer.jobs import (
     billing_tick,
+    check_ledger,
     check_subscriptions,
     close_lost_runs,
     expire_grace_periods,
     forget_expired,
     process_stripe_webhook,
     pull_stripe_events,
+    reconcile,
     release_earnings,
     send_refunds,
     session_finalize,
@@ -28,6 +30,8 @@ RUNS: dict[str, Job] = {
     "release_earnings": release_earnings.run,
     "send_refunds": send_refunds.run,
     "check_subscriptions": check_subscriptions.run,
+    "reconcile": reconcile.run,
+    "check_ledger": check_ledger.run,
     "close_lost_runs": close_lost_runs.run,
     "forget_expired": forget_expired.run,
 }
