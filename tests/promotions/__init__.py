@@ -1,0 +1,1 @@
+"""Promotional credit: granted, spent before cash, expired, given back."""
