@@ -116,6 +116,22 @@ PLANS: tuple[JobPlan, ...] = (
         timeout=3600,
     ),
     JobPlan(
+        name="weekly_payouts",
+        seconds=lambda: 604_800,
+        queue="payments",
+        purpose="Begins a payout to every reader above the minimum, on Thursdays.",
+        supports_dry_run=True,
+        timeout=3600,
+    ),
+    JobPlan(
+        name="send_payouts",
+        seconds=lambda: 60,
+        queue="payments",
+        purpose="Sends payouts that are open, and asks Stripe about readers' accounts.",
+        supports_dry_run=True,
+        arguments=(JobArgument("payout", "Only the payout with this number"),),
+    ),
+    JobPlan(
         name="close_lost_runs",
         seconds=lambda: 300,
         queue="sessions",

@@ -14,6 +14,8 @@ from soulseer.jobs import (
     pull_stripe_events,
     reconcile,
     release_earnings,
+    send_payouts,
+    weekly_payouts,
     send_refunds,
     session_finalize,
 )
@@ -28,6 +30,8 @@ RUNS: dict[str, Job] = {
     "process_stripe_webhook": process_stripe_webhook.run,
     "pull_stripe_events": pull_stripe_events.run,
     "release_earnings": release_earnings.run,
+    "weekly_payouts": weekly_payouts.run,
+    "send_payouts": send_payouts.run,
     "send_refunds": send_refunds.run,
     "check_subscriptions": check_subscriptions.run,
     "reconcile": reconcile.run,

@@ -1,6 +1,6 @@
 """Which capability acts on which type of Stripe event: one line per capability."""
 
-from soulseer.services import checkout_events, dispute_events, refund_events, subscription_events
+from soulseer.services import checkout_events, dispute_events, payout_events, refund_events, subscription_events
 from soulseer.services.stripe_events import Handler
 
 
@@ -21,4 +21,5 @@ HANDLERS = _by_type(
     refund_events.HANDLERS,
     subscription_events.HANDLERS,
     dispute_events.HANDLERS,
+    payout_events.HANDLERS,
 )
