@@ -5,6 +5,7 @@ from typing import Any
 from soulseer.sandbox.stripe.errors import ApiError
 from soulseer.sandbox.stripe.parameters import Parameters
 from soulseer.sandbox.stripe.store import Document
+from soulseer.sandbox.stripe.subscription_checkout import create_subscription_session
 from soulseer.sandbox.stripe.work import Work, new_id
 
 LEAST_AMOUNT, MOST_AMOUNT = 50, 99_999_999
@@ -18,6 +19,8 @@ _PARAMETERS = (
 
 def create_session(work: Work, parameters: Parameters) -> Document:
     """A new open session with its line items. Raises ApiError on any parameter at fault."""
+    if parameters.text("mode") == "subscription":
+        return create_subscription_session(work, parameters)
     parameters.allow_only(*_PARAMETERS)
     if parameters.required_text("mode") != "payment":
         raise ApiError("The sandbox serves only mode=payment.", param="mode")
