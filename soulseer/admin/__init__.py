@@ -9,6 +9,7 @@ from soulseer.admin.accounts import AccountsView
 from soulseer.admin.alerts import AlertsView
 from soulseer.admin.audit import AuditView
 from soulseer.admin.dashboard import DashboardView, IndexView
+from soulseer.admin.disputes import DisputesView
 from soulseer.admin.jobs import JobsView
 from soulseer.admin.people import PeopleView
 from soulseer.admin.runs import RunsView
@@ -31,6 +32,7 @@ def init_admin(app: Flask, *, environment: str) -> None:
         TransactionsView("Transactions", "Money"),
         AlertsView("Alerts", "Money"),
         TopUpsView("Top-ups", "Money"),
+        DisputesView("Disputes", "Money"),
         JobsView("Jobs", "Operations"),
         RunsView("Runs", "Operations"),
         WebhooksView("Webhook inbox", "Operations"),

@@ -14,6 +14,7 @@ PAGES: dict[str, frozenset[str]] = {
     "transactions": frozenset({SUPPORT, FINANCE, ADMIN}),
     "alerts": frozenset({SUPPORT, FINANCE, ADMIN}),
     "top_ups": frozenset({SUPPORT, FINANCE, ADMIN}),
+    "disputes": frozenset({SUPPORT, FINANCE, ADMIN}),
     "jobs": frozenset({OPS, ADMIN}),
     "runs": frozenset({OPS, ADMIN}),
     "webhooks": frozenset({FINANCE, OPS, ADMIN}),
@@ -26,6 +27,10 @@ ACTIONS: dict[str, frozenset[str]] = {
     "retry_finalize": frozenset({SUPPORT, FINANCE, ADMIN}),
     "resolve_alert": frozenset({FINANCE, ADMIN}),
     "run_job": frozenset({OPS, ADMIN}),
+    "dispute_pack": frozenset({SUPPORT, FINANCE, ADMIN}),
+    "dispute_submit": frozenset({SUPPORT, FINANCE, ADMIN}),
+    "dispute_accept": frozenset({FINANCE, ADMIN}),
+    "dispute_write_off": frozenset({FINANCE, ADMIN}),
     "replay_event": frozenset({FINANCE, OPS, ADMIN}),
     "replay_events": frozenset({FINANCE, OPS, ADMIN}),
 }

@@ -132,6 +132,14 @@ PLANS: tuple[JobPlan, ...] = (
         arguments=(JobArgument("payout", "Only the payout with this number"),),
     ),
     JobPlan(
+        name="settle_disputes",
+        seconds=lambda: 60,
+        queue="payments",
+        purpose="Hands answers to banks over, ends readings of clients who may not spend, pays debts from wallets.",
+        supports_dry_run=True,
+        arguments=(JobArgument("response", "Only the answer with this number"),),
+    ),
+    JobPlan(
         name="close_lost_runs",
         seconds=lambda: 300,
         queue="sessions",

@@ -18,6 +18,7 @@ from soulseer.jobs import (
     weekly_payouts,
     send_refunds,
     session_finalize,
+    settle_disputes,
 )
 from soulseer.jobs.context import Job
 
@@ -36,6 +37,7 @@ RUNS: dict[str, Job] = {
     "check_subscriptions": check_subscriptions.run,
     "reconcile": reconcile.run,
     "check_ledger": check_ledger.run,
+    "settle_disputes": settle_disputes.run,
     "close_lost_runs": close_lost_runs.run,
     "forget_expired": forget_expired.run,
 }

@@ -14,6 +14,7 @@ from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile
 from soulseer.services import audit, ledger
 from soulseer.services.ledger import raise_alert
+from tests.disputes.planted import lost_dispute
 from tests.factories import START
 from tests.readings.room import Room
 
@@ -34,6 +35,7 @@ class World:
     webhook: int
     top_up: int
     audit: int
+    dispute: int
 
     def pages(self) -> dict[str, list[str]]:
         """Every address of the console that is read, by its page in the matrix of permissions."""
@@ -53,6 +55,7 @@ class World:
             ],
             "alerts": ["/admin/alerts/", f"/admin/alerts/{self.alert}/"],
             "top_ups": ["/admin/top-ups/", f"/admin/top-ups/{self.top_up}/"],
+            "disputes": ["/admin/disputes/", f"/admin/disputes/{self.dispute}/"],
             "jobs": ["/admin/jobs/", "/admin/jobs/billing_tick/"],
             "runs": ["/admin/runs/", f"/admin/runs/{self.run}/"],
             "webhooks": ["/admin/webhooks/", f"/admin/webhooks/{self.webhook}/"],
@@ -66,6 +69,10 @@ class World:
             "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
             "run_job": "/admin/jobs/billing_tick/run/",
+            "dispute_pack": f"/admin/disputes/{self.dispute}/evidence.pdf",
+            "dispute_submit": f"/admin/disputes/{self.dispute}/submit/",
+            "dispute_accept": f"/admin/disputes/{self.dispute}/accept/",
+            "dispute_write_off": f"/admin/disputes/{self.dispute}/write-off/",
             "replay_event": f"/admin/webhooks/{self.webhook}/replay/",
             "replay_events": "/admin/webhooks/replay/",
         }
@@ -150,4 +157,5 @@ def build() -> World:
         webhook,
         top_up,
         newest[AuditEntry],
+        dispute=lost_dispute(),
     )

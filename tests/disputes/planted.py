@@ -2,18 +2,21 @@
 
 from decimal import Decimal
 
+from sqlalchemy import select
+
 from soulseer.db import db, transaction
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.stripe_disputes import StripeDispute
+from soulseer.models.disputes import Dispute
 from soulseer.models.payments import TopUp
 from soulseer.services import disputes, ledger
 from tests import factories
 from tests.factories import START
 
 
-def lost_dispute() -> None:
-    """25.00 topped up, 20.00 of it spent, all of it asked back: 5.00 out of the wallet, 20.00 owed."""
+def lost_dispute() -> int:
+    """25.00 topped up, 20.00 of it spent, all of it asked back: 5.00 out of the wallet, 20.00 owed. The dispute's id."""
     client = factories.person()
     with transaction():
         wallet = ledger.account_id(AccountKind.CLIENT_WALLET, client.id)
@@ -45,3 +48,4 @@ def lost_dispute() -> None:
     )
     with transaction():
         assert disputes.record(word, START).status == "processed"
+        return db.session.scalars(select(Dispute.id).where(Dispute.stripe_dispute_id == word.id)).one()
