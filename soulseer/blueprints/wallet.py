@@ -62,7 +62,9 @@ def top_up() -> ResponseReturnValue:
     return_path = request.form.get("return_path") or top_ups.HOME
     try:
         amount = top_ups.typed_amount(typed)
-        started = start(person_id, amount, key=_key(form_key, str(amount)), return_path=return_path)
+        save_card = request.form.get("save_card") == "1"
+        key = _key(form_key, f"{amount}:card" if save_card else str(amount))
+        started = start(person_id, amount, key=key, return_path=return_path, save_card=save_card)
     except InvalidInput as error:
         if error.field not in ("amount", "return_path"):
             raise
@@ -86,14 +88,23 @@ def _key(form_key: str, amount: str) -> str | None:
     return f"page:{form_key}:{amount}" if _REQUEST_KEY.fullmatch(form_key) else None
 
 
-def start(person_id: int, amount: Any, *, key: str | None, return_path: str = top_ups.HOME) -> TopUp:
+def start(
+    person_id: int,
+    amount: Any,
+    *,
+    key: str | None,
+    return_path: str = top_ups.HOME,
+    save_card: bool = False,
+) -> TopUp:
     """Record the intent, ask Stripe, record the outcome; the top-up as it then is.
 
     Raises InvalidInput, IdempotencyMismatch; StripeUnavailable (the sweep goes on with it, and so does the same key),
     StripeRefused.
     """
     with transaction():
-        begun = top_ups.begin(person_id, amount, clock.now(), key=key, return_path=return_path)
+        begun = top_ups.begin(
+            person_id, amount, clock.now(), key=key, return_path=return_path, save_card=save_card
+        )
     if begun.state == "failed" and begun.stripe_checkout_session_id is None:
         raise StripeRefused(begun.failure or "")
     if begun.state != "created":
@@ -144,7 +155,14 @@ def top_up_page(top_up_id: int) -> ResponseReturnValue:
         # On to where the client was: a reading's room.
         flash(f"{money(found.amount)} is in your wallet.", "success")
         return redirect(found.return_path, 303)
-    return render_template("wallet/top_up.html", top_up=found, came_from=came_from)
+    return render_template(
+        "wallet/top_up.html", top_up=found, shown=state_shown(found), came_from=came_from
+    )
+
+
+def state_shown(top_up: TopUp | top_ups.Recent) -> str:
+    """The top-up's state as a page shows it: what is paid and has not arrived is ``processing``."""
+    return "processing" if top_up.state == "open" and top_up.processing_since else top_up.state
 
 
 @blueprint.get("/top-up/<int:top_up_id>/state/")
@@ -152,7 +170,7 @@ def top_up_page(top_up_id: int) -> ResponseReturnValue:
 def top_up_state(top_up_id: int) -> ResponseReturnValue:
     """Asked by that page while the top-up waits: have it loaded anew once it is decided."""
     shown = request.args.get("shown", "")
-    if top_ups.owned(require_person().id, top_up_id).state != shown:
+    if state_shown(top_ups.owned(require_person().id, top_up_id)) != shown:
         return Response(headers={"HX-Refresh": "true"})
     origin: dict[str, Any] = {"from": request.args.get("from") or None}
     page_url = url_for("wallet.top_up_page", top_up_id=top_up_id, **origin)
@@ -194,7 +212,7 @@ def _tries() -> int:
 
 def waiting_ids(found: list[top_ups.Recent]) -> str:
     """The top-ups that wait for Stripe, as the page names them when it asks again."""
-    return ",".join(str(top_up.id) for top_up in found if top_up.state in WAITING)
+    return ",".join(str(top_up.id) for top_up in found if state_shown(top_up) in WAITING)
 
 
 def page(

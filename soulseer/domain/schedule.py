@@ -140,6 +140,14 @@ PLANS: tuple[JobPlan, ...] = (
         arguments=(JobArgument("response", "Only the answer with this number"),),
     ),
     JobPlan(
+        name="send_mail",
+        seconds=lambda: 30,
+        queue="payments",
+        purpose="Sends the mail that is queued, and offers again what the mail server did not take.",
+        supports_dry_run=True,
+        arguments=(JobArgument("message", "Only the message with this number"),),
+    ),
+    JobPlan(
         name="close_lost_runs",
         seconds=lambda: 300,
         queue="sessions",

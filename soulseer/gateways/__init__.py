@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from soulseer.gateways.agora import AgoraGateway
 from soulseer.gateways.identity import IdentityGateway
+from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
 from soulseer.gateways.stripe import StripeGateway
@@ -16,6 +17,7 @@ class Gateways:
     queue: QueueGateway
     stripe: StripeGateway
     agora: AgoraGateway
+    mail: MailGateway
 
 
 _current: Gateways | None = None

@@ -30,6 +30,7 @@ CONNECT_SECONDS, READ_SECONDS, RETRIES = 3.05, 10, 2
 _TIMESTAMP = re.compile(r"t=([0-9]{1,12})")
 # The year 9999; PostgreSQL and Python end there alike.
 _LAST_SECOND = 253_402_300_799
+_BRANDS = {"amex": "American Express", "diners": "Diners Club", "jcb": "JCB", "unionpay": "UnionPay"}
 _EVENT_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 _EVENT_TYPE = re.compile(r"[a-z0-9_.]{1,255}")
 
@@ -79,6 +80,11 @@ class Card:
     payment_method_id: str
     brand: str
     last4: str
+
+    @property
+    def words(self) -> str:
+        """``Visa ending in 4242``."""
+        return card_words(self.brand, self.last4)
 
 
 @dataclass(frozen=True)
@@ -290,6 +296,12 @@ def _checkout_session(body: Mapping[str, Any]) -> CheckoutSession:
         charge_id=charge.get("id"),
         card=card_of(charge),
     )
+
+
+def card_words(brand: str, last4: str) -> str:
+    """A card as its owner knows it: ``Visa ending in 4242``. Stripe's names of brands are ``amex``, ``visa`` and so on."""
+    name = _BRANDS.get(brand, brand.replace("_", " ").capitalize())
+    return f"{name} ending in {last4}" if last4 else name
 
 
 def card_of(charge: Mapping[str, Any]) -> Card | None:

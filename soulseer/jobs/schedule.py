@@ -16,6 +16,7 @@ from soulseer.jobs import (
     release_earnings,
     send_payouts,
     weekly_payouts,
+    send_mail,
     send_refunds,
     session_finalize,
     settle_disputes,
@@ -38,6 +39,7 @@ RUNS: dict[str, Job] = {
     "reconcile": reconcile.run,
     "check_ledger": check_ledger.run,
     "settle_disputes": settle_disputes.run,
+    "send_mail": send_mail.run,
     "close_lost_runs": close_lost_runs.run,
     "forget_expired": forget_expired.run,
 }

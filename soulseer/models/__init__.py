@@ -1,6 +1,7 @@
 """Every table, so that one import fills the metadata."""
 
 from soulseer.models import (
+    auto_reload,
     disputes,
     earnings,
     ledger,
@@ -18,6 +19,7 @@ from soulseer.models import (
 )
 
 __all__ = [
+    "auto_reload",
     "disputes",
     "earnings",
     "ledger",

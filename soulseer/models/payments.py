@@ -48,10 +48,24 @@ class TopUp(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint(one_of("origin", TOP_UP_ORIGINS), name="origin"),
         CheckConstraint("refunded_amount BETWEEN 0 AND amount", name="refunded_amount"),
         CheckConstraint("disputed_amount BETWEEN 0 AND amount", name="disputed_amount"),
+        CheckConstraint("(origin = 'auto_reload') = (payment_method_id IS NOT NULL)", name="payment_method_id"),
         Index("ix_top_up_person_id_id", "person_id", text("id DESC")),
         UniqueConstraint("person_id", "idempotency_key"),
         Index("ix_top_up_due", "next_check_at", postgresql_where=text("state IN ('created', 'open')")),
         Index("ix_top_up_paid_at", "paid_at", postgresql_where=text("state = 'paid'")),
+        # Never two automatic top-ups of one person at once.
+        Index(
+            "uq_top_up_auto_reload_open",
+            "person_id",
+            unique=True,
+            postgresql_where=text("origin = 'auto_reload' AND state IN ('created', 'open')"),
+        ),
+        Index(
+            "ix_top_up_auto_reload_person_id_created_at",
+            "person_id",
+            "created_at",
+            postgresql_where=text("origin = 'auto_reload'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -75,6 +89,12 @@ class TopUp(db.Model):  # type: ignore[name-defined, misc]
     # ``auto_reload``: paid off session with the saved card, without a Checkout session.
     origin: Mapped[str] = mapped_column(default="checkout", server_default="checkout")
     stripe_charge_id: Mapped[str | None] = mapped_column(unique=True)
+    # Since when the checkout is complete and its money on the way (a bank transfer takes days).
+    processing_since: Mapped[datetime | None] = mapped_column(Instant)
+    # When the person agreed that the card is kept for later payments; None: it is not kept.
+    card_consent_at: Mapped[datetime | None] = mapped_column(Instant)
+    # The saved card that an automatic top-up is charged to: the same at every retry.
+    payment_method_id: Mapped[str | None]
     # Dollars of this payment that are given back to the card or on their way there; dollars now disputed or lost.
     refunded_amount: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     disputed_amount: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
@@ -84,12 +104,17 @@ class StripeCustomer(db.Model):  # type: ignore[name-defined, misc]
     """A person as Stripe's customer, with the card that was saved for later payments, if any."""
 
     __tablename__ = "stripe_customer"
+    __table_args__ = (
+        CheckConstraint("(payment_method_id IS NULL) = (card_consent_at IS NULL)", name="card"),
+    )
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     stripe_customer_id: Mapped[str] = mapped_column(unique=True)
     payment_method_id: Mapped[str | None]
     card_brand: Mapped[str | None]
     card_last4: Mapped[str | None]
+    # When the owner agreed that this card is kept and charged without them.
+    card_consent_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 

@@ -21,9 +21,9 @@ from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import IdempotencyMismatch, InvalidInput, NotFound
 from soulseer.domain.money import CURRENCY, parse_amount, to_cents
 from soulseer.domain.transfers import TransferKind
-from soulseer.gateways.stripe import CheckoutOrder, CheckoutSession
+from soulseer.gateways.stripe import Card, CheckoutOrder, CheckoutSession
 from soulseer.models.payments import TopUp
-from soulseer.services import audit, customers, holds, ledger
+from soulseer.services import audit, customers, holds, ledger, mail
 
 # A request that is still under way is left alone for so long; a page answers within it.
 FIRST_CHECK = timedelta(minutes=1)
@@ -45,6 +45,16 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
     FAILED = "failed"
     MISMATCH = "mismatch"
+
+
+@dataclass(frozen=True)
+class Payment:
+    """What Stripe says was paid. ``name`` is the id at Stripe that makes the credit one of a kind."""
+
+    name: str
+    payment_intent_id: str | None
+    charge_id: str | None
+    card: Card | None
 
 
 @dataclass(frozen=True)
@@ -78,12 +88,19 @@ def typed_amount(text: str) -> Decimal:
 
 
 def begin(
-    person_id: int, amount: Decimal, now: datetime, *, key: str | None = None, return_path: str = HOME
+    person_id: int,
+    amount: Decimal,
+    now: datetime,
+    *,
+    key: str | None = None,
+    return_path: str = HOME,
+    save_card: bool = False,
 ) -> TopUp:
     """Record that the person wants to put ``amount`` dollars into the wallet; nothing is charged yet.
 
-    ``key`` is the person's own idempotency key: the same again gives the same top-up. Raises InvalidInput naming the
-    field, IdempotencyMismatch where the key stands for another amount.
+    ``key`` is the person's own idempotency key: the same again gives the same top-up. ``save_card``: the person agrees,
+    now, that the card is kept and charged later without them. Raises InvalidInput naming the field, IdempotencyMismatch
+    where the key stands for another amount or another answer about the card.
     """
     limits = policies.current().top_up
     if not limits.minimum <= amount <= limits.maximum:
@@ -92,7 +109,7 @@ def begin(
         upsert(TopUp)
         .values(
             person_id=person_id,
-            account_id=_wallet(person_id, now),
+            account_id=wallet_account(person_id, now),
             amount=amount,
             currency=CURRENCY,
             state="created",
@@ -100,6 +117,7 @@ def begin(
             idempotency_key=key,
             created_at=now,
             next_check_at=now + FIRST_CHECK,
+            card_consent_at=now if save_card else None,
         )
         .on_conflict_do_nothing(index_elements=["person_id", "idempotency_key"])
         .returning(TopUp)
@@ -109,12 +127,13 @@ def begin(
     earlier = db.session.scalars(
         select(TopUp).where(TopUp.person_id == person_id, TopUp.idempotency_key == key)
     ).one()
-    if earlier.amount != amount:
+    if earlier.amount != amount or (earlier.card_consent_at is not None) != save_card:
         raise IdempotencyMismatch()
     return earlier
 
 
-def _wallet(person_id: int, now: datetime) -> int:
+def wallet_account(person_id: int, now: datetime) -> int:
+    """The id of the person's wallet, opened first if need be."""
     try:
         return ledger.account_id(AccountKind.CLIENT_WALLET, person_id)
     except LookupError:
@@ -156,6 +175,7 @@ def ask_stripe(top_up: TopUp) -> CheckoutSession:
         metadata=_metadata(top_up),
         success_url=f"{page}?from=checkout",
         cancel_url=f"{page}?from=canceled",
+        save_card=top_up.card_consent_at is not None,
     )
     # Last, since it opens transactions of its own, after which the row would have to be read again.
     return stripe.create_checkout(replace(order, customer=customers.ensure(person_id, began)), name)
@@ -203,7 +223,8 @@ def record(top_up_id: int, checkout: CheckoutSession, now: datetime) -> Recorded
     top_up.stripe_checkout_session_id = checkout.id
     top_up.checkout_url = checkout.url or top_up.checkout_url
     if checkout.payment_status == "paid":
-        return _credit(top_up, checkout, now)
+        paid = Payment(checkout.id, checkout.payment_intent_id, checkout.charge_id, checkout.card)
+        return credit(top_up, paid, now)
     if checkout.status == "expired":
         return _close(top_up, "expired", None)
     # An asynchronous payment method may be told to fail long after the session is complete.
@@ -211,36 +232,42 @@ def record(top_up_id: int, checkout: CheckoutSession, now: datetime) -> Recorded
         "requires_payment_method",
         "canceled",
     ):
-        return _close(top_up, "failed", NOT_PAID)
+        return close_failed(top_up, NOT_PAID, now)
     if top_up.state == "created":
         top_up.state = "open"
+    if checkout.status == "complete" and top_up.processing_since is None:
+        top_up.processing_since = now
     if top_up.next_check_at is not None and top_up.next_check_at <= now:
         top_up.next_check_at = next_check(top_up, now)
     return Recorded(Outcome.WAITING, f"{checkout.status}, {checkout.payment_status}")
 
 
-def _credit(top_up: TopUp, checkout: CheckoutSession, now: datetime) -> Recorded:
+def credit(top_up: TopUp, payment: Payment, now: datetime) -> Recorded:
+    """Put the money of a locked top-up into the wallet, once; keep the card if that was agreed to; write a receipt."""
     ledger.post(
         TransferKind.TOP_UP,
-        f"top-up:{checkout.id}",
+        f"top-up:{payment.name}",
         [
             ledger.Posting(ledger.account_id(AccountKind.STRIPE_CLEARING), -top_up.amount),
             ledger.Posting(top_up.account_id, top_up.amount),
         ],
         now,
-        stripe_reference=checkout.payment_intent_id,
+        stripe_reference=payment.payment_intent_id,
     )
     holds.pay_debt(top_up.person_id, now)
     top_up.state, top_up.paid_at, top_up.failure, top_up.next_check_at = "paid", now, None, None
-    top_up.stripe_payment_intent_id = checkout.payment_intent_id
-    top_up.stripe_charge_id = checkout.charge_id
+    top_up.stripe_payment_intent_id = payment.payment_intent_id
+    top_up.stripe_charge_id = payment.charge_id
+    if top_up.card_consent_at is not None and payment.card is not None:
+        customers.keep_card(top_up.person_id, payment.card, top_up.card_consent_at, now)
     audit.record(
         "top_up.credited",
         "top_up",
         top_up.id,
         now,
-        details={"amount": str(top_up.amount), "currency": top_up.currency, "checkout_session": checkout.id},
+        details={"amount": str(top_up.amount), "currency": top_up.currency, "checkout_session": payment.name},
     )
+    _write_receipt(top_up, payment.card, now)
     return Recorded(Outcome.CREDITED)
 
 
@@ -250,6 +277,28 @@ def _close(top_up: TopUp, state: str, failure: str | None) -> Recorded:
         top_up.state, top_up.failure = state, failure
     top_up.next_check_at = None
     return Recorded(Outcome.EXPIRED if state == "expired" else Outcome.FAILED)
+
+
+def _write_receipt(top_up: TopUp, card: Card | None, now: datetime) -> None:
+    values = {
+        "number": str(top_up.id),
+        "amount": str(top_up.amount),
+        "currency": top_up.currency,
+        "paid_at": now.isoformat(),
+        "card": "" if card is None else card.words,
+    }
+    template = "auto_reload_receipt" if top_up.origin == "auto_reload" else "top_up_receipt"
+    mail.queue(top_up.person_id, template, values, now, key=f"top_up_receipt:{top_up.id}")
+
+
+def close_failed(top_up: TopUp, failure: str, now: datetime) -> Recorded:
+    """Note on a locked top-up that it came to nothing; its owner, who no longer waits for it, is told by mail."""
+    told = top_up.processing_since is not None and top_up.state in ("created", "open")
+    recorded = _close(top_up, "failed", failure)
+    if told and top_up.origin == "checkout":
+        values = {"amount": str(top_up.amount), "begun_at": top_up.created_at.isoformat()}
+        mail.queue(top_up.person_id, "top_up_failed", values, now, key=f"top_up_failed:{top_up.id}")
+    return recorded
 
 
 def record_refusal(top_up_id: int, now: datetime) -> None:
@@ -309,7 +358,14 @@ def owned(person_id: int, top_up_id: int) -> TopUp:
 # Built once: the wallet asks it on every page and every poll.
 _top_up: Any = TopUp.__table__
 _RECENT = Read(
-    select(_top_up.c.id, _top_up.c.amount, _top_up.c.state, _top_up.c.created_at)
+    select(
+        _top_up.c.id,
+        _top_up.c.amount,
+        _top_up.c.state,
+        _top_up.c.created_at,
+        _top_up.c.processing_since,
+        _top_up.c.origin,
+    )
     .where(_top_up.c.person_id == bindparam("person"))
     .order_by(_top_up.c.id.desc())
     .limit(bindparam("limit", type_=Integer))
@@ -317,12 +373,14 @@ _RECENT = Read(
 
 
 class Recent(NamedTuple):
-    """A top-up as listed: dollars, one of TOP_UP_STATES, and when it was begun."""
+    """A top-up as listed: dollars, one of TOP_UP_STATES, when it was begun, since when its money is on the way."""
 
     id: int
     amount: Decimal
     state: str
     created_at: datetime
+    processing_since: datetime | None = None
+    origin: str = "checkout"
 
 
 def recent(person_id: int, limit: int = 5) -> list[Recent]:
