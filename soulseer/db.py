@@ -125,7 +125,7 @@ class Read:
             return list(session.execute(self.statement, values))
         if not found:
             return []
-        row = ready.row or ready.named(cursor.description)
+        row = ready.row or ready.shaped(cursor.description)
         if not ready.converters:
             return list(map(row._make, found))
         made = []
@@ -163,11 +163,9 @@ class _Ready:
             name: bind.effective_value for bind, name in compiled.bind_names.items() if not bind.required
         }
         self.binders = tuple(compiled._bind_processors.items())
-        self.converters = tuple(
-            (place, convert)
-            for place, column in enumerate(compiled._result_columns)
-            if (convert := column.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
-        )
+        self.types = [column.type.dialect_impl(dialect) for column in compiled._result_columns]
+        self.dialect = dialect
+        self.converters: tuple[tuple[int, Callable[[Any], Any]], ...] = ()
         self.row: Any = None
 
     def bound(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +174,13 @@ class _Ready:
             found[name] = bind(found[name])
         return found
 
-    def named(self, description: Any) -> Any:
+    def shaped(self, description: Any) -> Any:
+        """The class of its rows, known from the first answer."""
+        found = [
+            (place, type_.result_processor(self.dialect, description[place].type_code))
+            for place, type_ in enumerate(self.types)
+        ]
+        self.converters = tuple((place, convert) for place, convert in found if convert is not None)
         self.row = namedtuple("Row", [column.name for column in description])  # type: ignore[misc]
         return self.row
 

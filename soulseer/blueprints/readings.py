@@ -1,8 +1,6 @@
 """/readings/: starting a reading, its room while it lives, its receipt afterwards."""
 
-import uuid
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -14,6 +12,7 @@ from soulseer.blueprints.access import require_person
 from soulseer.blueprints.api_sessions import meter_answer
 from soulseer.blueprints.api_support import plain, respond
 from soulseer.blueprints.limits import MONEY, POLL, limited
+from soulseer.blueprints.top_up_forms import top_up_form
 from soulseer.db import transaction
 from soulseer.domain import clock, policies
 from soulseer.domain.errors import (
@@ -53,7 +52,8 @@ def start() -> ResponseReturnValue:
             return redirect(url_for("readings.show", session_id=live.reading_session_id), 303)
         page = {"reader": readers.profile(slug, person.id), "modality": modality, "live": live}
         if isinstance(refusal, InsufficientFunds):
-            page |= {"missing": refusal.missing, "top_up": top_up_form(refusal.missing)}
+            back = url_for("readers.show", slug=slug)
+            page |= {"missing": refusal.missing, "top_up": top_up_form(refusal.missing, back)}
         return render_template("readings/refused.html", refusal=refusal, **page), refusal.status
     except InvalidInput as refusal:
         return render_template("readings/refused.html", refusal=refusal, reader=None, live=None), 422
@@ -68,14 +68,14 @@ def _reader_of(session_id: int) -> str:
 def show(session_id: int) -> ResponseReturnValue:
     """The room of a live reading, the receipt of one that is over. Raises NotFound, NotParticipant."""
     person = require_person()
-    session = readings.find(session_id)
+    session, about = receipts.opened(session_id, person.id)
     role = readings.caller_of(session, person.id).role
     if session.is_live:
-        meter = look(session_id, person, clock.now())
+        meter = look(session, person, clock.now())
         if meter.session.is_live:
-            return room(meter, person)
-        session = meter.session
-    return receipt(session, role, person)
+            return room(meter, about)
+        session, about = receipts.opened(session_id, person.id)
+    return receipt(session, role, about, person)
 
 
 @blueprint.get("/<int:session_id>/state/")
@@ -83,50 +83,48 @@ def show(session_id: int) -> ResponseReturnValue:
 def state(session_id: int) -> ResponseReturnValue:
     """The meter for somebody who stepped out and keeps the page open: asking is no sign of life, or the other one
     could start the clock of a reading that nobody is at."""
-    meter = peek(session_id, require_person(), clock.now())
+    meter = peek(readings.glance(session_id), require_person(), clock.now())
     return respond(plain(meter_answer(meter)))
 
 
-def look(session_id: int, person: SignedIn, now: datetime) -> Meter:
+def look(session: ReadingSession, person: SignedIn, now: datetime) -> Meter:
     """The meter, settled. Opening the room is a sign of life, but not of one who stepped out of it."""
-    session = readings.find(session_id)
     caller = readings.caller_of(session, person.id)
     if session.pause_cause == OWN_LEAVE[caller.role]:
-        return peek(session_id, person, now)
-    return room_calls.look(session_id, person.id, now)
+        return peek(session, person, now)
+    return room_calls.look(session.id, person.id, now, session)
 
 
-def peek(session_id: int, person: SignedIn, now: datetime) -> Meter:
-    """The meter, settled, without a sign of life. Raises NotFound, NotParticipant."""
-    session = readings.find(session_id)
+def peek(session: ReadingSession, person: SignedIn, now: datetime) -> Meter:
+    """The meter, settled, without a sign of life. Raises NotParticipant."""
     caller = readings.caller_of(session, person.id)
     if not session.is_live:
         return readings.meter(session, caller, now, None)
     try:
         signs = gateways.current().presence.touch(
-            session_id, None, now, policies.current().reading.presence_timeout
+            session.id, None, now, policies.current().reading.presence_timeout
         )
     except PresenceUnavailable:
         signs = Signs(now, None, None)
     if is_due(session, instant_for(session, now), signs, None):
         with transaction():
-            session = readings.observe(session_id, now, signs)
+            session = readings.observe(session.id, now, signs)
     return readings.meter(session, caller, now, signs)
 
 
-def room(meter: Meter, person: SignedIn) -> str:
+def room(meter: Meter, about: receipts.About) -> str:
     """The room's page; its script does the rest over /api/sessions/."""
-    session, role = meter.session, meter.role
-    about = receipts.about(session.id, person.id)
+    role = meter.role
     other = about.name_of(reading_words.other_of(role))
+    facts = _facts(meter, other)
     return render_template(
         "readings/room.html",
         meter=meter_answer(meter),
-        facts=_facts(meter, other),
+        facts=facts,
         about=about,
         role=role.value,
         other=other,
-        top_up=top_up_form(None) if role is Role.CLIENT else None,
+        top_up=top_up_form(None, facts["page"], new_tab=True) if role is Role.CLIENT else None,
         longest_message=reading_texts.LONGEST_MESSAGE,
         longest_note=reading_texts.LONGEST_NOTE,
     )
@@ -136,14 +134,15 @@ def _facts(meter: Meter, other: str) -> dict[str, Any]:
     """What the room's script needs to know beside the meter."""
     session, role = meter.session, meter.role
     joined = session.client_joined_at if role is Role.CLIENT else session.reader_joined_at
+    page = url_for("readings.show", session_id=session.id)
     return {
         "id": session.id,
         "role": role.value,
         "other": other,
         "api": f"/api/sessions/{session.id}/",
-        "page": url_for("readings.show", session_id=session.id),
-        "state": url_for("readings.state", session_id=session.id),
-        "signIn": url_for("auth.login", next=url_for("readings.show", session_id=session.id)),
+        "page": page,
+        "state": f"{page}state/",
+        "signIn": url_for("auth.login", next=page),
         # A third of the time-out: two beats may be lost before silence is a drop.
         "heartbeatSeconds": policies.current().reading.presence_timeout.total_seconds() / 3,
         "joined": joined is not None,
@@ -151,20 +150,8 @@ def _facts(meter: Meter, other: str) -> dict[str, Any]:
     }
 
 
-def top_up_form(missing: Decimal | None) -> dict[str, Any]:
-    """What the top-up form offers; packages that cover ``missing`` dollars only."""
-    policy = policies.current().top_up
-    return {
-        "packages": [package for package in policy.packages if missing is None or package >= missing],
-        "minimum": policy.minimum if missing is None else max(policy.minimum, missing),
-        "maximum": policy.maximum,
-        "key": str(uuid.uuid4()),
-    }
-
-
-def receipt(session: ReadingSession, role: Role, person: SignedIn) -> str:
+def receipt(session: ReadingSession, role: Role, about: receipts.About, person: SignedIn) -> str:
     """What it came to, line by line."""
-    about = receipts.about(session.id, person.id)
     found = receipts.receipt(session, role)
     other = about.name_of(reading_words.other_of(role))
     return render_template(

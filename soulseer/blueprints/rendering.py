@@ -36,10 +36,23 @@ def init_rendering(app: Flask, *, sandbox: bool) -> None:
     app.jinja_env.filters["instant"] = instant
     app.jinja_env.globals["csp_nonce"] = csp_nonce
     app.jinja_env.globals["url_for"] = fixed_addresses()
+    app.jinja_env.globals["reader_card"] = drawn(app.jinja_env, "components/readers.html", "reader_card")
+    app.jinja_env.globals["nav_links"] = drawn(app.jinja_env, "components/navigation.html", "nav_links")
 
     @app.context_processor
     def everywhere() -> dict[str, Any]:
         return {"sandbox": sandbox, "wallet_balance": wallet_balance()}
+
+
+def drawn(environment: Environment, template: str, macro: str) -> Callable[..., Markup]:
+    """The macro of a template, each outcome kept by its arguments' values: for what looks the same to many people (a
+    reader's card, the places that a client may go). The arguments are values that never change, read anew each time."""
+
+    @lru_cache(maxsize=4096)
+    def draw(_root: str, *values: Any) -> Markup:
+        return Markup(getattr(environment.get_template(template).module, macro)(*values))  # noqa: S704 - it is escaped
+
+    return lambda *values: draw(request.root_path, *values)
 
 
 def fixed_addresses() -> Callable[..., str]:

@@ -56,12 +56,13 @@ def remember(session_id: int, caller: Caller, now: datetime) -> None:
         log.warning("presence_unavailable", session=session_id)
 
 
-def look(session_id: int, person_id: int, now: datetime) -> Meter:
-    """A heartbeat, or a look at the meter: a sign of life. Writes to PostgreSQL only if something is due.
+def look(session_id: int, person_id: int, now: datetime, seen: ReadingSession | None = None) -> Meter:
+    """A heartbeat, or a look at the meter: a sign of life. Writes to PostgreSQL only if something is due. ``seen`` is
+    the session, where this request has read it already.
 
     Raises NotFound, NotParticipant.
     """
-    session = readings.find(session_id)
+    session = seen or readings.glance(session_id)
     caller = readings.caller_of(session, person_id)
     signs = touch(session, caller, now)
     if is_due(session, instant_for(session, now), signs, caller.role):

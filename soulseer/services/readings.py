@@ -4,12 +4,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm.util import identity_key
 
-from soulseer.db import db
+from soulseer.db import Read, db
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import (
@@ -70,6 +71,23 @@ def find(session_id: int) -> ReadingSession:
     if session is None:
         raise NotFound(f"There is no reading {session_id}.")
     return session
+
+
+_columns: Any = tuple(
+    attribute.columns[0].label(attribute.key) for attribute in ReadingSession.__mapper__.column_attrs
+)
+_GLANCE = Read(select(*_columns).where(ReadingSession.__table__.c.id == bindparam("session")))
+
+
+def glance(session_id: int) -> ReadingSession:
+    """The session as it stands, to look at only: no row of the ORM's, so that nothing done to it is ever written.
+
+    Raises NotFound.
+    """
+    row = _GLANCE.first({"session": session_id})
+    if row is None:
+        raise NotFound(f"There is no reading {session_id}.")
+    return ReadingSession(**row._asdict())
 
 
 def caller_of(session: ReadingSession, person_id: int) -> Caller:

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, and_, bindparam, select
 
 from soulseer.db import Read, db
 from soulseer.domain.accounts import AccountKind
+from soulseer.domain.errors import NotFound
 from soulseer.domain.money import from_cents
 from soulseer.domain.readings import PauseCause, Role, State
 from soulseer.domain.transfers import TransferKind
@@ -90,7 +91,10 @@ _reader: Any = ReaderProfile.__table__
 _note: Any = ReadingNote.__table__
 _review: Any = Review.__table__
 _receipt: Any = ReadingReceipt.__table__
-_ABOUT = Read(
+_columns: Any = tuple(
+    attribute.columns[0].label(attribute.key) for attribute in ReadingSession.__mapper__.column_attrs
+)
+_about = (
     select(
         _person.c.handle,
         _reader.c.display_name,
@@ -114,12 +118,29 @@ _ABOUT = Read(
     .outerjoin(_receipt, _receipt.c.reading_session_id == _session.c.id)
     .where(_session.c.id == bindparam("session", type_=BigInteger))
 )
+_ABOUT = Read(_about)
+_OPENED = Read(_about.add_columns(*_columns))
+_ABOUT_COLUMNS = len(_about.selected_columns)
 
 
 def about(session_id: int, viewer_id: int) -> About:
     """Names, note, review and receipt code of a session that exists."""
-    row = _ABOUT.rows({"session": session_id, "viewer": viewer_id})[0]
+    return _about_from(_ABOUT.rows({"session": session_id, "viewer": viewer_id})[0])
+
+
+def _about_from(row: Any) -> About:
     return About(row[0], row[1], row[2], row[3] or "", row[4], row[5], row[6])
+
+
+def opened(session_id: int, viewer_id: int) -> tuple[ReadingSession, About]:
+    """A session and what a participant may know beside it, in one statement; the session is to look at only (see
+    ``readings.glance``). Raises NotFound."""
+    row = _OPENED.first({"session": session_id, "viewer": viewer_id})
+    if row is None:
+        raise NotFound(f"There is no reading {session_id}.")
+    names = row._fields[_ABOUT_COLUMNS:]
+    session = ReadingSession(**dict(zip(names, row[_ABOUT_COLUMNS:], strict=True)))
+    return session, _about_from(row)
 
 
 def receipt(session: ReadingSession, role: Role) -> Receipt:

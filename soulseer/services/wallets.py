@@ -14,7 +14,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, func, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    null,
+    or_,
+    select,
+    true,
+    type_coerce,
+    union_all,
+)
 
 from soulseer.db import Read, db
 from soulseer.domain.accounts import AccountKind
@@ -29,6 +43,7 @@ from soulseer.services import ledger
 PAGE = 20
 _BEGINNING = 2**63 - 1
 _LAST_MINUTE = 2**31 - 1
+_PAID = TransferKind.READING_MINUTE.value
 _CURSOR = re.compile(r"([0-9]{1,19})\.([0-9]{1,19})\.([0-9]{1,10})")
 
 
@@ -88,13 +103,13 @@ _minute: Any = ReadingMinute.__table__
 _PERSON, _LIMIT = bindparam("person", type_=BigInteger), bindparam("limit", type_=Integer)
 _BEFORE_SESSION = bindparam("session", type_=BigInteger)
 
-_ENTRIES = Read(
+_entries = (
     select(
         _entry.c.id,
-        _entry.c.amount,
+        type_coerce(_entry.c.amount, BigInteger).label("cents"),
         _transaction.c.kind,
         _transaction.c.idempotency_key,
-        _transaction.c.created_at,
+        _transaction.c.created_at.label("at"),
         _transaction.c.reading_session_id,
         _session.c.modality,
         _reader.c.display_name,
@@ -117,6 +132,7 @@ _ENTRIES = Read(
     .order_by(_entry.c.id.desc())
     .limit(_LIMIT)
 )
+_ENTRIES = Read(_entries)
 _SESSIONS: Select[Any] = (
     select(_session.c.id, _session.c.modality, _reader.c.display_name)
     .select_from(_session)
@@ -140,21 +156,39 @@ _MINUTES = Read(
     .order_by(_session.c.id.desc(), _paid_minute.c.minute.desc())
     .limit(_LIMIT)
 )
-_paid_reading = (
-    select(
-        func.count().label("minutes"),
-        func.sum(_minute.c.amount).label("cents"),
-        func.max(_minute.c.charged_at).label("at"),
+# A reading's minutes are numbered without a gap and cost what its session says (flask ledger check proves both): its
+# newest one stands for them all, and an hour's reading is one row to read rather than sixty.
+_readings = (
+    _SESSIONS.add_columns(
+        _session.c.minutes_billed.label("minutes"),
+        (_session.c.minutes_billed * _session.c.rate).label("cents"),
+        _minute.c.charged_at.label("at"),
     )
-    .where(_minute.c.reading_session_id == _session.c.id)
-    .lateral("paid")
-)
-_READINGS = Read(
-    _SESSIONS.add_columns(_paid_reading.c.minutes, _paid_reading.c.cents, _paid_reading.c.at)
-    .join(_paid_reading, _paid_reading.c.minutes > 0)
+    .join(
+        _minute,
+        and_(_minute.c.reading_session_id == _session.c.id, _minute.c.minute == _session.c.minutes_billed),
+    )
     .where(_session.c.id < _BEFORE_SESSION)
     .order_by(_session.c.id.desc())
     .limit(_LIMIT)
+)
+
+# Both streams at once, each cut by itself: an entry has no minutes.
+_HISTORY = Read(
+    union_all(
+        _entries.add_columns(cast(null(), Integer).label("minutes")),
+        _readings.with_only_columns(
+            _session.c.id,
+            cast(_session.c.minutes_billed * _session.c.rate, BigInteger),
+            cast(null(), Text),
+            cast(null(), Text),
+            _minute.c.charged_at,
+            _session.c.id,
+            _session.c.modality,
+            _reader.c.display_name,
+            _session.c.minutes_billed,
+        ),
+    )
 )
 
 
@@ -190,13 +224,18 @@ def entries(person_id: int, limit: int = PAGE, cursor: str | None = None) -> Pag
 
 
 def history(person_id: int, limit: int = PAGE, cursor: str | None = None) -> Page:
-    """The same with the minutes of each reading as one line, its newest minute giving its place. Two statements.
+    """The same with the minutes of each reading as one line, its newest minute giving its place. One statement.
 
     Raises InvalidInput for a cursor that was not ours.
     """
     place = _place_of(cursor)
+    found = _HISTORY.rows(_values(person_id, place, limit))
+    found.sort(key=lambda row: row.id, reverse=True)
     return _merged(
-        _entry_lines(person_id, place, limit), _reading_lines(person_id, place, limit), place, limit
+        (_entry_line(row) for row in found if row.minutes is None),
+        (_reading_line(row) for row in found if row.minutes is not None),
+        place,
+        limit,
     )
 
 
@@ -232,46 +271,46 @@ def _values(person_id: int, place: _Place, limit: int) -> dict[str, Any]:
 
 
 def _entry_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
-    """Movements that are ledger transactions of their own: all but paid minutes."""
     for row in _ENTRIES.rows(_values(person_id, place, limit)):
-        line = Line(
-            kind=row.kind,
-            amount=row.amount,
-            at=row.created_at,
-            reading_session_id=row.reading_session_id,
-            reader_name=row.display_name,
-            modality=row.modality,
-            idempotency_key=row.idempotency_key,
-        )
-        yield line, _Place(entry=row.id)
+        yield _entry_line(row)
 
 
 def _minute_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
     """The client's paid minutes, each a line."""
     for row in _MINUTES.rows(_values(person_id, place, limit)):
-        key = f"reading:{row.id}:minute:{row.minute}"
-        line = _reading_line(row, minutes=1, minute=row.minute, key=key)
+        line = Line(
+            kind=_PAID,
+            amount=-from_cents(row.cents),
+            at=row.at,
+            reading_session_id=row.id,
+            reader_name=row.display_name,
+            modality=row.modality,
+            minutes=1,
+            minute=row.minute,
+            idempotency_key=f"reading:{row.id}:minute:{row.minute}",
+        )
         yield line, _Place(session=row.id, minute=row.minute)
 
 
-def _reading_lines(person_id: int, place: _Place, limit: int) -> Iterator[_Read]:
-    """The client's paid readings, each a line with the sum of its minutes; a reading is read as a whole."""
-    for row in _READINGS.rows(_values(person_id, place, limit)):
-        yield _reading_line(row, minutes=row.minutes), _Place(session=row.id, minute=0)
-
-
-def _reading_line(row: Row, *, minutes: int, minute: int | None = None, key: str | None = None) -> Line:
-    return Line(
-        kind=TransferKind.READING_MINUTE.value,
-        amount=-from_cents(int(row.cents)),
-        at=row.at,
-        reading_session_id=row.id,
-        reader_name=row.display_name,
-        modality=row.modality,
-        minutes=minutes,
-        minute=minute,
-        idempotency_key=key,
+def _entry_line(row: Any) -> _Read:
+    """Movements that are ledger transactions of their own: all but paid minutes."""
+    line = Line(
+        row.kind,
+        from_cents(row.cents),
+        row.at,
+        row.reading_session_id,
+        row.display_name,
+        row.modality,
+        idempotency_key=row.idempotency_key,
     )
+    return line, _Place(entry=row.id)
+
+
+def _reading_line(row: Any) -> _Read:
+    """A paid reading, with the sum of its minutes; a reading is read as a whole."""
+    amount = -from_cents(row.cents)
+    line = Line(_PAID, amount, row.at, row.id, row.display_name, row.modality, row.minutes)
+    return line, _Place(session=row.id, minute=0)
 
 
 def _place_of(cursor: str | None) -> _Place:

@@ -16,6 +16,8 @@ from flask_wtf import CSRFProtect
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from soulseer.blueprints.rendering import drawn
+
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'"
 NOW = datetime(2026, 11, 20, 18, 4, tzinfo=UTC)
@@ -34,7 +36,7 @@ class Person(UserMixin):  # type: ignore[misc]
 
     def __init__(self, handle: str, *roles: str) -> None:
         self.id = self.handle = handle
-        self.roles = set(roles)
+        self.roles = frozenset(roles)
 
 
 PEOPLE = {
@@ -86,6 +88,9 @@ def create_gallery() -> Flask:
         ),
         "instant",
     )
+    app.jinja_env.globals["nav_links"] = drawn(app.jinja_env, "components/navigation.html", "nav_links")
+    components = app.jinja_env.get_template("components/readers.html")
+    app.jinja_env.globals["reader_card"] = lambda *values: components.module.reader_card(*values)
     app.context_processor(context)
     app.after_request(under_policy)
     for name, rules in PLACES.items():
