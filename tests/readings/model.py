@@ -99,9 +99,9 @@ class Model:
             if other in books.joined and self._was_seen(other, now, signs, books.joined[other]):
                 books.state = "active"
                 books.active_since = books.paid_until = books.covered_until = at
-                if books.wallet < books.rate:
+                if not self.can_pay(at):
                     raise Refused(402)
-                self._pay()
+                self._pay(at)
         elif books.state == "reconnecting" and self._was_seen(other, now, signs):
             books.state, books.cause, books.grace_until = "active", None, None
             books.active_since = books.covered_until = at
@@ -122,7 +122,7 @@ class Model:
         if books.reconnects == MAX_RECONNECTS:
             self._end(at, "too_many_reconnects", by="system")
             raise Refused(409, settled=True)
-        if books.kept == 0 and books.wallet < books.rate:
+        if books.kept == 0 and not self.can_pay(at):
             raise Refused(402, settled=True)
         books.state = "reconnecting"
         books.reconnects += 1
@@ -154,8 +154,8 @@ class Model:
         if unseen:
             self._settle(self.effective(now), dict(self.signs))
             return
-        while books.paid_until < cover and books.wallet >= books.rate:
-            self._pay()
+        while books.paid_until < cover and self.can_pay(now):
+            self._pay(now)
             books.covered_until = max(books.covered_until, cover)
         if books.paid_until < cover:
             self.wake(now)
@@ -242,18 +242,30 @@ class Model:
             if who not in silent and (called or closing):
                 present[who] = at
         cover = min(at, *present.values())
-        while books.paid_until < cover and books.wallet >= books.rate:
-            self._pay()
+        while books.paid_until < cover and self.can_pay(at):
+            self._pay(at)
             books.covered_until = max(books.covered_until, cover)
         if books.paid_until < cover:
             self._pause(books.paid_until, at, "low_balance")
         elif silent:
             self._pause(cover, at, "platform" if len(silent) == 2 else f"{silent.pop()}_dropped")
 
-    def _pay(self) -> None:
+    def can_pay(self, at: int) -> bool:
+        """Whether the client can pay a minute at ``at``."""
+        return self.books.wallet >= self.books.rate
+
+    def take(self, cents: int, at: int) -> None:
+        """Take what a minute costs from the client."""
+        self.books.wallet -= cents
+
+    def put_back(self, cents: int) -> None:
+        """Give the client back what fair credit is due."""
+        self.books.wallet += cents
+
+    def _pay(self, at: int) -> None:
         books = self.books
         assert books.paid_until is not None
-        books.wallet -= books.rate
+        self.take(books.rate, at)
         books.earnings += share(books.rate)
         books.revenue += books.rate - share(books.rate)
         books.minutes += 1
@@ -284,7 +296,7 @@ class Model:
         if due:
             books.credit = round(Fraction(books.rate * books.kept, MINUTE))
             back = share(books.rate) - share(books.rate - books.credit)
-            books.wallet += books.credit
+            self.put_back(books.credit)
             books.earnings -= back
             books.revenue -= books.credit - back
         self.signs = {}

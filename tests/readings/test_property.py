@@ -45,6 +45,8 @@ def instant(microseconds: int | None) -> Any:
 class Reading(RuleBasedStateMachine):
     """One session from the request to the receipt."""
 
+    model_of = Model
+
     def __init__(self) -> None:
         super().__init__()
         self.now = 0
@@ -59,7 +61,7 @@ class Reading(RuleBasedStateMachine):
         gateways.current().presence.redis.flushdb()
         self.revenue_before = ledger.platform_balance(AccountKind.PLATFORM_REVENUE)
         self.room = Room(wallet=str(Decimal(wallet) / 100), rate=str(Decimal(rate) / 100))
-        self.model = Model(wallet, rate)
+        self.model = self.model_of(wallet, rate)
         if joined != "nobody":
             self.both("join", "client")
         if joined == "both":
