@@ -8,16 +8,16 @@ from typing import Any
 from soulseer.gateways.stripe import StripeGateway
 
 PAGE = 100
-# What a charge and a reversal are known to the books by, rather than by their own names.
-_KNOWN_BY = {"charge": "payment_intent", "transfer_reversal": "transfer"}
+# What these are known to the books by, rather than by their own names: a refund is booked before Stripe has named it.
+_KNOWN_BY = {"charge": "payment_intent", "refund": "payment_intent", "transfer_reversal": "transfer"}
 # Of the source, only what tells whose money it is; the rest holds names and cards that are nothing to the books.
 _KEPT = ("object", "status", "payment_intent", "charge", "destination", "transfer", "invoice")
 
 
 @dataclass(frozen=True)
 class BalanceLine:
-    """A balance transaction. ``reference``: what the books know its source by (the payment intent of a charge, the
-    transfer of a reversal), else the source, else the line itself. ``source_facts``: what of the source tells whose
+    """A balance transaction. ``reference``: what the books know its source by (the payment intent of a charge or a
+    refund, the transfer of a reversal), else the source, else the line itself. ``source_facts``: what of the source tells whose
     money it is; ``payload`` has the source's id in its place."""
 
     id: str

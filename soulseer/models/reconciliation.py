@@ -36,8 +36,8 @@ LIVE = "state IN ('open', 'explained')"
 class StripeBalanceTransaction(db.Model):  # type: ignore[name-defined, misc]
     """One line of Stripe's balance, as Stripe listed it. Append-only. Dollars; ``net`` = ``amount`` − ``fee``.
 
-    ``reference`` is what the line and a ledger transaction are matched by: the payment intent of a charge, the transfer
-    of a reversal, else the line's ``source``, else the line itself.
+    ``reference`` is what the line and a ledger transaction are matched by: the payment intent of a charge or a
+    refund, the transfer of a reversal, else the line's ``source``, else the line itself.
     """
 
     __tablename__ = "stripe_balance_transaction"

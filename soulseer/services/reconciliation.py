@@ -166,7 +166,6 @@ def classify(now: datetime, after: int = 0, limit: int = 500) -> int | None:
             row.proposal = proposal
             row.approved_by = row.approved_at = row.approved_proposal = None
     last: int = rows[-1].id
-    # Not kept in memory: a run may find a hundred thousand.
+    # The session holds what is written weakly: a hundred thousand differences are no more in memory than a batch.
     db.session.flush()
-    db.session.expunge_all()
     return last

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from soulseer.domain.accounts import AccountKind as A
 from soulseer.domain.money import from_cents
 from soulseer.domain.transfers import TransferKind
-from soulseer.services.reconciliation_facts import Facts, Movement, Side
+from soulseer.services.reconciliation_facts import MOST, Facts, Line, Movement, Side
 from soulseer.services.reconciliation_proposals import (
     Proposal,
     against,
@@ -37,14 +37,33 @@ class Finding:
 
 def classify(facts: Facts, now: datetime, *, asked: bool = False) -> Finding:
     """``asked``: Stripe was asked again about it before, and it is still there."""
-    young = facts.newest is not None and now - facts.newest < SETTLING
     if facts.of_a_fee:
         return _fee(facts)
-    if not facts.lines:
-        return _ours_only(facts, young)
-    if not facts.movements:
-        return _theirs_only(facts, young, asked)
-    return _both(facts, young, asked)
+    ours, theirs = _left_over(facts)
+    instants = [movement.at for movement in ours] + [line.at for line in theirs]
+    if not instants:
+        words = f"More than {MOST} movements bear this reference; look at them one by one."
+        return Finding("unexplained", words, None)
+    young = now - max(instants) < SETTLING
+    if ours and theirs:
+        words = f"Stripe moved {_dollars(facts.theirs)}, the books say {_dollars(facts.ours)}."
+        return Finding("amount", words, _for_person(facts))
+    if ours:
+        return _ours_only(facts, ours, young)
+    return _theirs_only(facts, theirs, young, asked)
+
+
+def _left_over(facts: Facts) -> tuple[list[Movement], list[Line]]:
+    """The movements and the lines that are left once those of the same cents have been laid side by side."""
+    theirs = list(facts.lines)
+    ours = []
+    for movement in facts.movements:
+        same = next((line for line in theirs if line.cents == movement.cents), None)
+        if same is None:
+            ours.append(movement)
+        else:
+            theirs.remove(same)
+    return ours, theirs
 
 
 def _dollars(cents: int) -> str:
@@ -64,29 +83,34 @@ def _fee(facts: Facts) -> Finding:
     return Finding("fee", words, mended)
 
 
-def _ours_only(facts: Facts, young: bool) -> Finding:
-    movement = facts.movements[-1] if facts.movements else None
-    what = f"{movement.kind.replace('_', ' ')} {movement.id}" if movement else facts.reference
-    if young:
-        words = f"The books have {_dollars(facts.ours)} ({what}); Stripe has not listed it yet."
-        return Finding("timing", words, None)
-    words = f"The books have {_dollars(facts.ours)} ({what}); Stripe knows nothing of it."
-    if movement is None or movement.cents != facts.ours:
-        return Finding("unexplained", words, None)
-    return Finding("unexplained", words, take_back(movement, "Take back what did not happen at Stripe."))
+def _ours_only(facts: Facts, left: list[Movement], young: bool) -> Finding:
+    movement = left[-1]
+    what = f"{movement.kind.replace('_', ' ')} of {_dollars(movement.cents)} (transaction {movement.id})"
+    same = [one for one in facts.movements if (one.kind, one.cents) == (movement.kind, movement.cents)]
+    waits = movement.id in facts.under_way
+    back = None
+    if movement.cents == -facts.gap:
+        back = take_back(movement, f"Take back transaction {movement.id}, which did not happen at Stripe.")
+    if len(same) > 1 and not waits and (movement.cents > 0 or not young):
+        words = f"The books have a {what} {len(same)} times, Stripe {len(same) - len(left)}."
+        return Finding("duplicate", words, back)
+    if young or waits:
+        return Finding("timing", f"The books have a {what}; Stripe is still to do or list it.", None)
+    return Finding("unexplained", f"The books have a {what}; Stripe knows nothing of it.", back)
 
 
-def _theirs_only(facts: Facts, young: bool, asked: bool) -> Finding:
-    types = {line.type for line in facts.lines}
-    amount = _dollars(facts.theirs)
+def _theirs_only(facts: Facts, left: list[Line], young: bool, asked: bool) -> Finding:
+    types = {line.type for line in left}
+    amount = _dollars(sum(line.cents for line in left))
     if young:
         words = f"Stripe moved {amount} ({_named(types)}); word of it is on its way."
         return Finding("timing", words, None)
-    if any(each.startswith("transfer") for each in types):
+    if types == {"transfer"} and not facts.movements:
         return _orphan(facts, amount)
-    if types & {"charge", "payment"}:
+    if types <= {"charge", "payment"}:
         return _payment(facts, amount, asked)
-    if types & {"refund", "payment_refund", "refund_failure", "payment_failure_refund", "adjustment"}:
+    known = {"refund", "payment_refund", "refund_failure", "payment_failure_refund", "adjustment"}
+    if types & known or any(each.startswith("transfer") for each in types):
         return _unheard(
             facts, f"Stripe moved {amount} ({_named(types)}); the books know nothing of it.", asked
         )
@@ -123,6 +147,9 @@ def _orphan(facts: Facts, amount: str) -> Finding:
 
 def _payment(facts: Facts, amount: str, asked: bool) -> Finding:
     top_up = facts.top_up
+    if facts.movements:
+        words = f"Stripe took {amount} a second time under {facts.reference}."
+        return Finding("duplicate", words, _for_person(facts))
     if top_up is not None and top_up.state == "paid" and top_up.stripe_payment_intent_id != facts.reference:
         words = f"{amount} was paid a second time for top-up {top_up.id}, which {top_up.stripe_payment_intent_id} paid."
         credit = (
@@ -153,28 +180,6 @@ def _unheard(facts: Facts, words: str, asked: bool) -> Finding:
         words,
         against(facts, TransferKind.ADJUSTMENT, A.CLIENT_RECEIVABLE, facts.top_up.person_id, mended),
     )
-
-
-def _both(facts: Facts, young: bool, asked: bool) -> Finding:
-    movements, lines = facts.movements, facts.lines
-    if len(movements) > len(lines) and len({movement.cents for movement in movements}) == 1:
-        words = f"The books have {movements[0].kind.replace('_', ' ')} of {_dollars(movements[0].cents)} {len(movements)} times, Stripe {len(lines)}."
-        extra = movements[-1]
-        back = (
-            take_back(extra, f"Take back transaction {extra.id}, the later one.")
-            if extra.cents == -facts.gap
-            else None
-        )
-        return Finding("duplicate", words, back)
-    if len(lines) > len(movements):
-        words = f"Stripe moved money {len(lines)} times, the books know {len(movements)}."
-        if young:
-            return Finding("timing", f"{words} Word of it is on its way.", None)
-        if all(line.type in ("charge", "payment") for line in lines):
-            return Finding("duplicate", f"{words} The client paid twice.", _for_person(facts))
-        return _unheard(facts, words, asked)
-    words = f"Stripe moved {_dollars(facts.theirs)}, the books say {_dollars(facts.ours)}."
-    return Finding("amount", words, _for_person(facts))
 
 
 def _for_person(facts: Facts) -> Proposal:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import String, cast, func, or_, select, text
 
 from soulseer.db import db
 from soulseer.domain.accounts import AccountKind
+from soulseer.domain.money import CURRENCY
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from soulseer.models.payments import TopUp
 from soulseer.models.reconciliation import ReconciliationDifference, StripeBalanceTransaction
@@ -69,6 +70,8 @@ class Facts:
     top_up: TopUp | None = None
     reader_id: int | None = None
     held: list[str] = field(default_factory=list)
+    # Of our movements those that Stripe is still to be told of: a sweep tries until it is done or refused.
+    under_way: set[int] = field(default_factory=set)
 
     @property
     def gap(self) -> int:
@@ -84,11 +87,6 @@ class Facts:
                 for line in self.lines
             )
         return any(movement.kind == "processor_fee" for movement in self.movements)
-
-    @property
-    def newest(self) -> datetime | None:
-        instants = [movement.at for movement in self.movements] + [line.at for line in self.lines]
-        return max(instants, default=None)
 
 
 # Events that wait, failed or were set aside, with the one of our references that their text names.
@@ -112,6 +110,7 @@ def gather(differences: Sequence[ReconciliationDifference]) -> dict[str, Facts]:
     _add_movements(found, by_name)
     _add_top_ups(found.values())
     _add_readers(found.values())
+    _add_under_way(found.values())
     for name, words in db.session.execute(_HELD, {"names": sorted(by_name)}):
         by_name[name].held.append(words)
     return found
@@ -129,7 +128,7 @@ def _add_lines(found: Mapping[str, Facts]) -> None:
     references = list(found)
     rows = db.session.scalars(
         select(row)
-        .where(or_(row.reference.in_(references), row.stripe_id.in_(references)))
+        .where(or_(row.reference.in_(references), row.stripe_id.in_(references)), row.currency == CURRENCY)
         .order_by(row.created, row.id)
     )
     for each in rows:
@@ -156,7 +155,10 @@ def _add_movements(found: Mapping[str, Facts], names: Mapping[str, Facts]) -> No
             transaction.id,
             transaction.kind,
             transaction.created_at,
-            transaction.stripe_reference,
+            func.coalesce(
+                transaction.stripe_reference,
+                "transaction:" + cast(func.coalesce(transaction.reverses_id, transaction.id), String),
+            ),
             LedgerAccount.kind,
             LedgerAccount.owner_id,
             LedgerAccount.balance,
@@ -164,15 +166,21 @@ def _add_movements(found: Mapping[str, Facts], names: Mapping[str, Facts]) -> No
         )
         .join(LedgerEntry, LedgerEntry.transaction_id == transaction.id)
         .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
-        .where(or_(transaction.stripe_reference.in_(list(names)), transaction.id.in_(numbers)))
+        .where(
+            or_(
+                transaction.stripe_reference.in_(list(names)),
+                transaction.stripe_reference.is_(None)
+                & or_(transaction.id.in_(numbers), transaction.reverses_id.in_(numbers)),
+            )
+        )
         .order_by(transaction.id, LedgerEntry.id)
     )
-    sides: dict[tuple[int, str, datetime, str | None], list[Side]] = defaultdict(list)
+    sides: dict[tuple[int, str, datetime, str], list[Side]] = defaultdict(list)
     for number, kind, at, reference, account, owner_id, balance, amount in rows:
         side = Side(AccountKind(account), owner_id, _cents(balance), _cents(amount))
         sides[number, kind, at, reference].append(side)
     for (number, kind, at, reference), parts in sides.items():
-        facts = names.get(reference) if reference else found.get(f"transaction:{number}")
+        facts = names.get(reference)
         on_clearing = any(part.account is AccountKind.STRIPE_CLEARING for part in parts)
         if facts is None or (kind == "processor_fee" and facts.lines and not facts.of_a_fee):
             continue
@@ -222,6 +230,17 @@ def _add_readers(all_facts: Iterable[Facts]) -> None:
     for account, person_id in rows:
         for facts in accounts[account]:
             facts.reader_id = person_id
+
+
+_UNDER_WAY = text(
+    "SELECT transaction_id FROM refund WHERE state IN ('approved', 'sent') AND transaction_id = ANY(:transactions)"
+)
+
+
+def _add_under_way(all_facts: Iterable[Facts]) -> None:
+    by_transaction = {movement.id: facts for facts in all_facts for movement in facts.movements}
+    for number in db.session.scalars(_UNDER_WAY, {"transactions": list(by_transaction)}):
+        by_transaction[number].under_way.add(number)
 
 
 def _cents(amount: Any) -> int:

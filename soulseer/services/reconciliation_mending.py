@@ -17,11 +17,12 @@ from soulseer.domain.errors import Conflict, Forbidden, NotFound
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.payments import TopUp
 from soulseer.models.reconciliation import ReconciliationDifference
-from soulseer.services import audit, ledger, reconciliation_facts
+from soulseer.services import audit, holds, ledger, reconciliation_facts
 from soulseer.services.reconciliation import LOCK_KEY
 from soulseer.services.reconciliation_proposals import Proposal
 
 OBJECT = "reconciliation_difference"
+OF_CLIENTS = (AccountKind.CLIENT_WALLET.value, AccountKind.CLIENT_RECEIVABLE.value)
 
 
 def fingerprint(proposal: Proposal | None) -> str:
@@ -58,6 +59,9 @@ def approve(difference_id: int, previewed: str, actor_id: int, reason: str, now:
         return None
     if needs_two(proposal) and row.approved_by == actor_id:
         raise Forbidden("An amount of this size needs a second person's approval.")
+    clients = sorted({each["owner_id"] for each in proposal["entries"] if each["account"] in OF_CLIENTS})
+    for client_id in clients:
+        holds.lock_debt(client_id, now)
     transaction_id, _ = ledger.post(
         TransferKind(proposal["kind"]),
         f"reconciliation:{row.id}",
@@ -68,6 +72,10 @@ def approve(difference_id: int, previewed: str, actor_id: int, reason: str, now:
         actor_id=actor_id,
         memo=f"Difference {row.id}: {proposal['words']}",
     )
+    # What came in pays what was owed, and what is owed stops spending, as with any movement.
+    for client_id in clients:
+        holds.pay_debt(client_id, now)
+        holds.review(client_id, now)
     row.state, row.transaction_id = "mended", transaction_id
     row.settled_at, row.settled_by, row.resolution = now, actor_id, reason
     _note("mended", row, actor_id, reason, now, {"transaction": transaction_id, "gap": str(row.gap)})

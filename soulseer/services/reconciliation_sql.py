@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, DateTime, bindparam, text
 # All there is. A charge's own name leads to its payment intent.
 _WHOLE = """
 sides AS (
-    SELECT coalesce(known.reference, t.stripe_reference, 'transaction:' || t.id) AS reference, -e.amount AS ours,
+    SELECT coalesce(known.reference, t.stripe_reference, 'transaction:' || coalesce(t.reverses_id, t.id)) AS reference, -e.amount AS ours,
            0::bigint AS theirs, t.created_at AS at
     FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.transaction_id
         LEFT JOIN (SELECT source, min(reference) AS reference FROM stripe_balance_transaction
@@ -29,7 +29,7 @@ touched AS MATERIALIZED (
     SELECT reference FROM stripe_balance_transaction WHERE id > :lines_after
     UNION SELECT stripe_id FROM stripe_balance_transaction WHERE id > :lines_after
     UNION SELECT reference FROM reconciliation_difference WHERE state IN ('open', 'explained')
-    UNION SELECT coalesce(l.reference, t.stripe_reference, 'transaction:' || t.id)
+    UNION SELECT coalesce(l.reference, t.stripe_reference, 'transaction:' || coalesce(t.reverses_id, t.id))
         FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.transaction_id
             LEFT JOIN stripe_balance_transaction l ON l.source = t.stripe_reference AND l.source <> l.reference
         WHERE e.account_id = :clearing AND e.id > :entries_after
@@ -37,10 +37,16 @@ touched AS MATERIALIZED (
     SELECT reference AS source, reference FROM touched
     UNION SELECT l.source, l.reference FROM stripe_balance_transaction l JOIN touched USING (reference)
         WHERE l.source <> l.reference
+), numbers AS MATERIALIZED (
+    -- One of ours that names nothing at Stripe, and what takes it back, are a reference of their own.
+    SELECT reference, CASE WHEN reference LIKE 'transaction:%' THEN substr(reference, 13)::bigint END AS number
+    FROM touched WHERE reference LIKE 'transaction:%'
 ), booked AS MATERIALIZED (
     SELECT t.id, n.reference FROM names n JOIN ledger_transaction t ON t.stripe_reference = n.source
-    UNION SELECT t.id, n.reference FROM names n JOIN ledger_transaction t
-        ON t.id = CASE WHEN n.source LIKE 'transaction:%' THEN substr(n.source, 13)::bigint END
+    UNION SELECT t.id, n.reference FROM numbers n JOIN ledger_transaction t ON t.id = n.number
+        WHERE t.stripe_reference IS NULL AND t.reverses_id IS NULL
+    UNION SELECT t.id, n.reference FROM numbers n JOIN ledger_transaction t ON t.reverses_id = n.number
+        WHERE t.stripe_reference IS NULL
 ), sides AS (
     SELECT b.reference, -e.amount AS ours, 0::bigint AS theirs, t.created_at AS at
     FROM booked b JOIN ledger_transaction t ON t.id = b.id JOIN ledger_entry e ON e.transaction_id = b.id
