@@ -18,6 +18,7 @@ from soulseer.blueprints import (
     me,
     metrics,
     openapi,
+    payouts,
     reader_settings,
     readers,
     reading_list,
@@ -47,6 +48,7 @@ BLUEPRINTS = (
     reviews.blueprint,
     dashboard.blueprint,
     reader_settings.blueprint,
+    payouts.blueprint,
     reading_list.blueprint,
     readings.blueprint,
 )
