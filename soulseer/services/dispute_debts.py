@@ -15,6 +15,8 @@ from soulseer.models.disputes import Dispute, SpendingHold
 from soulseer.models.ledger import LedgerAccount
 from soulseer.services import audit, holds, ledger
 
+NOUGHT = Decimal("0.00")
+
 
 def locked(dispute_id: int) -> Dispute:
     """The dispute with its row locked. Raises NotFound."""
@@ -79,8 +81,8 @@ def payable_debtors(limit: int = 500) -> list[int]:
         .where(
             SpendingHold.kind == "debt",
             SpendingHold.lifted_at.is_(None),
-            debt.balance < 0,
-            wallet.balance > 0,
+            debt.balance < NOUGHT,
+            wallet.balance > NOUGHT,
         )
         .order_by(SpendingHold.person_id)
         .limit(limit)
