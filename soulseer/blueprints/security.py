@@ -19,7 +19,7 @@ log = structlog.get_logger("soulseer.access")
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 CSP = "Content-Security-Policy"
-CHECKOUT = "https://checkout.stripe.com"
+CHECKOUT, BILLING = "https://checkout.stripe.com", "https://billing.stripe.com"
 CONNECT = "https://connect.stripe.com"
 PROBES = ("health.healthz", "health.readyz")
 FIXED_HEADERS = {
@@ -49,7 +49,7 @@ def init_security(app: Flask, *, base_url: str, issuer: str, stripe_api_base: st
     """``base_url``, ``issuer`` and ``stripe_api_base`` are addresses; forms may lead to the latter two's origins."""
     app.url_map.converters["int"] = RowId
     https = base_url.startswith("https://")
-    targets = {origin(issuer), origin(stripe_api_base) or CHECKOUT, CHECKOUT, CONNECT} - {""}
+    targets = {origin(issuer), origin(stripe_api_base) or CHECKOUT, CHECKOUT, BILLING, CONNECT} - {""}
     policy = {
         "default-src": "'self'",
         "img-src": "'self' data:",

@@ -5,6 +5,7 @@ Each opens its own transactions around the calls: call them outside any.
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import select, update
 
@@ -131,6 +132,6 @@ def remember(price: Wanted, stripe_price_id: str) -> None:
 def wanted_now(now: datetime) -> list[int]:
     """The price rows of every plan that is offered and costs something; call it inside transaction()."""
     paid = db.session.scalars(
-        select(Plan).where(Plan.active, Plan.monthly_price > 0).order_by(Plan.position, Plan.id)
+        select(Plan).where(Plan.active, Plan.monthly_price > Decimal(0)).order_by(Plan.position, Plan.id)
     ).all()
     return [price_row(plan, interval, now).id for plan in paid for interval in INTERVALS]

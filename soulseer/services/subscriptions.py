@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import and_, bindparam, func, or_, select, true
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer import gateways
@@ -29,6 +30,7 @@ from soulseer.models.subscriptions import (
     SubscriptionMove,
     SubscriptionOrder,
 )
+from soulseer.models.types import Instant
 from soulseer.services import ledger, plans
 
 # A request that is still under way is left alone for so long; a page answers within it.
@@ -73,14 +75,14 @@ _CURRENT = (
             Subscription.state.in_(ENTITLED),
             or_(
                 Subscription.state != "past_due",
-                bindparam("now").is_(None),
-                Subscription.grace_until > bindparam("now"),
+                bindparam("now", type_=Instant).is_(None),
+                Subscription.grace_until > bindparam("now", type_=Instant),
             ),
         ),
     )
     .where(
         Plan.audience == bindparam("audience"),
-        or_(Subscription.id.isnot(None), and_(Plan.active, Plan.monthly_price == 0)),
+        or_(Subscription.id.isnot(None), and_(Plan.active, Plan.monthly_price == Decimal(0))),
     )
     .order_by(Subscription.id.desc().nulls_last(), Plan.position)
     .limit(1)
@@ -270,7 +272,7 @@ def standings(person_id: int) -> list[Standing]:
     """What the person has or is about to have, newest first; per audience the live one, or the last that ended. One statement."""
     rows = db.session.execute(
         select(Subscription, PlanPrice, Plan, SubscriptionOrder)
-        .distinct(Subscription.audience)
+        .ext(distinct_on(Subscription.audience))
         .join(PlanPrice, PlanPrice.id == Subscription.plan_price_id)
         .join(Plan, Plan.id == PlanPrice.plan_id)
         .outerjoin(

@@ -40,7 +40,9 @@ def test_the_policy_allows_no_inline_and_forms_only_where_redirects_lead(site, v
     assert set(allowed[1:]) == {
         "http://127.0.0.1:9",
         site.issuer.settings.issuer,
+        "https://billing.stripe.com",
         "https://checkout.stripe.com",
+        "https://connect.stripe.com",
     }
 
 
@@ -126,7 +128,8 @@ def test_production_headers_and_cookies(production) -> None:
     client = production.test_client()
     answer = client.get("/docs", base_url="https://soulseer.test")
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
-    assert policy_of(answer)["form-action"] == "'self' https://checkout.stripe.com https://issuer.test"
+    leads_to = [f"https://{name}.stripe.com" for name in ("billing", "checkout", "connect")]
+    assert policy_of(answer)["form-action"].split() == ["'self'", *leads_to, "https://issuer.test"]
     assert production.config["SESSION_COOKIE_SECURE"] is True
     assert production.config["SESSION_COOKIE_HTTPONLY"] is True
     assert production.config["SESSION_COOKIE_SAMESITE"] == "Lax"
