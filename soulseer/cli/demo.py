@@ -12,6 +12,7 @@ from soulseer.db import transaction
 from soulseer.domain import clock
 from soulseer.domain.errors import SoulSeerError
 from soulseer.domain.readings import Modality
+from soulseer.sandbox import environment
 from soulseer.sandbox.people import DEMO_PEOPLE, normalise_email, subject_of
 from soulseer.sandbox.tokens import mint_access_token
 from soulseer.services import demo, demo_readings
@@ -118,6 +119,9 @@ def env_command() -> None:
         "AGORA_SECURITY_CERTIFICATE": settings.agora_security_certificate,
         "APP_BASE_URL": settings.app_base_url,
     }
+    mailbox = environment.kept_value(settings.sandbox_dir, "MAILBOX_URL")
+    if mailbox:
+        values |= {"MAIL_URL": settings.mail_url, "MAILBOX_URL": mailbox}
     for name, value in values.items():
         click.echo(f"{name}={value}")
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from soulseer.sandbox import places
 
 DATABASE = "soulseer"
-STAND_INS = ("oidc", "stripe")
+STAND_INS = ("oidc", "stripe", "mailbox")
+# The mailbox has two: one for its pages, one to take mail at.
+PORTS = (*STAND_INS, "smtp")
 KEYS = (
     "SANDBOX",
     "SANDBOX_DIR",
@@ -34,6 +36,9 @@ KEYS = (
     "AGORA_APP_ID",
     "AGORA_SECURITY_CERTIFICATE",
     "AGORA_NOTIFICATION_SECRET",
+    "MAIL_URL",
+    "MAIL_FROM",
+    "MAILBOX_URL",
 )
 
 
@@ -66,8 +71,8 @@ def kept_facts(directory: Path) -> dict[str, str]:
         "AGORA_SECURITY_CERTIFICATE": secrets.token_hex(16),
         "AGORA_NOTIFICATION_SECRET": secrets.token_hex(16),
     }
-    for name in STAND_INS:
-        taken = {facts.get(f"{other}_port") for other in STAND_INS}
+    for name in PORTS:
+        taken = {facts.get(f"{other}_port") for other in PORTS}
         while (port := str(places.free_port())) in taken:
             pass
         facts.setdefault(f"{name}_port", port)
@@ -97,6 +102,10 @@ def compose(
     if uses_stand_in("stripe", outside):
         values["STRIPE_API_BASE"] = f"http://127.0.0.1:{facts['stripe_port']}"
         values |= {name: value for name, value in facts.items() if name.startswith("STRIPE_")}
+    if uses_stand_in("mailbox", outside):
+        values["MAIL_URL"] = f"smtp://127.0.0.1:{facts['smtp_port']}"
+        values["MAIL_FROM"] = "SoulSeer <hello@soulseer.test>"
+        values["MAILBOX_URL"] = f"http://127.0.0.1:{facts['mailbox_port']}"
     if "AGORA_APP_ID" not in outside:
         values |= {name: value for name, value in facts.items() if name.startswith("AGORA_")}
     kept = {name: value for name, value in outside.items() if name not in ("SANDBOX", "SANDBOX_DIR", "PORT")}
@@ -104,8 +113,12 @@ def compose(
 
 
 def uses_stand_in(name: str, outside: Mapping[str, str]) -> bool:
-    """Whether our own stand-in for sign-in (``oidc``) or payments (``stripe``) is to run."""
-    theirs = {"oidc": ("OIDC_ISSUER", "AUTH0_DOMAIN"), "stripe": ("STRIPE_SECRET_KEY", "STRIPE_API_BASE")}
+    """Whether our own stand-in for sign-in (``oidc``), payments (``stripe``) or mail (``mailbox``) is to run."""
+    theirs = {
+        "oidc": ("OIDC_ISSUER", "AUTH0_DOMAIN"),
+        "stripe": ("STRIPE_SECRET_KEY", "STRIPE_API_BASE"),
+        "mailbox": ("MAIL_URL",),
+    }
     return not any(variable in outside for variable in theirs[name])
 
 
@@ -114,6 +127,13 @@ def write(directory: Path, values: Mapping[str, str]) -> Path:
     file = directory / "sandbox.env"
     write_private(file, "".join(f"{name}={values[name]}\n" for name in KEYS if name in values))
     return file
+
+
+def kept_value(directory: Path, name: str) -> str:
+    """One value of ``sandbox.env``; empty where it is not there."""
+    file = directory / "sandbox.env"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return next((line.partition("=")[2] for line in lines if line.startswith(f"{name}=")), "")
 
 
 def write_private(file: Path, text: str) -> None:

@@ -88,16 +88,9 @@ class Sandbox:
         for name in environment.STAND_INS:
             if not environment.uses_stand_in(name, self.outside):
                 continue
-            port = int(self.facts[f"{name}_port"])
-            if not places.port_is_free(port):
-                raise StepFailed(
-                    f"port {port}, kept for the sandbox's {name}, is taken by another program",
-                    f"Free it; or change {name}_port in {self.directory / 'sandbox.json'}"
-                    + (
-                        " (people who signed in at the old address are strangers at the new one)."
-                        * (name == "oidc")
-                    ),
-                )
+            port = self.kept_port(name)
+            if name == "mailbox":
+                self.kept_port("smtp")
             module = (
                 "-m",
                 f"soulseer.sandbox.{name}",
@@ -107,6 +100,18 @@ class Sandbox:
                 str(self.directory),
             )
             self.supervise(name, [sys.executable, *module])
+
+    def kept_port(self, name: str) -> int:
+        """The port that is kept for a stand-in. Raises StepFailed where another program has it."""
+        port = int(self.facts[f"{name}_port"])
+        if not places.port_is_free(port):
+            lost = " (people who signed in at the old address are strangers at the new one)."
+            raise StepFailed(
+                f"port {port}, kept for the sandbox's {name}, is taken by another program",
+                f"Free it; or change {name}_port in {self.directory / 'sandbox.json'}"
+                + lost * (name == "oidc"),
+            )
+        return port
 
     def prepare_database(self) -> None:
         """Bring the tables to the newest migration and add the demo people. Raises StepFailed."""
@@ -203,4 +208,12 @@ def announce(sandbox: Sandbox) -> None:
         print("Sign in as one of these; no password is asked for:")
         for person in DEMO_PEOPLE:
             print(f"  {person.email:<22} {person.note}")
-    print(f"\nLogs: {sandbox.logs}. In another shell: .venv/bin/flask --help\n", flush=True)
+    addresses = {
+        "Stripe's stand-in": ("stripe", "STRIPE_API_BASE"),
+        "Mail that was sent": ("mailbox", "MAILBOX_URL"),
+    }
+    print()
+    for words, (name, variable) in addresses.items():
+        if environment.uses_stand_in(name, sandbox.outside):
+            print(f"{words}: {sandbox.values[variable]}")
+    print(f"Logs: {sandbox.logs}. In another shell: .venv/bin/flask --help\n", flush=True)
