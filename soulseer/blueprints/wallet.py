@@ -40,6 +40,7 @@ KINDS = {
     "tip": "Tip",
     "refund_to_wallet": "Refund",
     "refund_to_card": "Paid back to your card",
+    "refund_failed": "Refund to your card came back",
     "chargeback": "Disputed payment taken back",
     "chargeback_won": "Disputed payment returned",
     "receivable_paid": "Paid what was owed",

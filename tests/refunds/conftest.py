@@ -1,0 +1,12 @@
+"""The product and the Stripe stand-in on real HTTP, as for money in."""
+
+import pytest
+from sqlalchemy.orm import close_all_sessions
+
+from tests.money_in.conftest import product, sandbox, statements  # noqa: F401 - fixtures
+
+
+@pytest.fixture(autouse=True)
+def no_session_left() -> None:
+    """Nothing of an earlier test's database session is served to this one."""
+    close_all_sessions()
