@@ -16,14 +16,20 @@ from soulseer.domain.errors import IdempotencyMismatch, InvalidInput
 from soulseer.domain.money import CURRENCY
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
 from soulseer.models.payments import TopUp
-from soulseer.services import idempotency, wallets
+from soulseer.services import idempotency, promotions, wallets
 from soulseer.services.people import SignedIn
 
 blueprint = Blueprint("api_wallet", __name__, url_prefix="/api/wallet")
 
 
 class Wallet(ApiModel):
+    """`balance` is cash, which never expires; `promotional` is credit, spent before it, the first of which expires at
+    `next_expiry`; `spendable` is both."""
+
     balance: Money
+    promotional: Money
+    spendable: Money
+    next_expiry: Instant | None
     currency: str
 
 
@@ -56,7 +62,14 @@ class Entry(ApiModel):
 @api_route("The wallet's balance", answer=Wallet)
 def show(person: SignedIn) -> Wallet:
     """The balance is the sum of the wallet's entries."""
-    return Wallet(balance=wallets.balance(person.id), currency=CURRENCY)
+    held = promotions.holding(person.id, clock.now())
+    return Wallet(
+        balance=held.cash,
+        promotional=held.promotional,
+        spendable=held.spendable,
+        next_expiry=held.next_expiry,
+        currency=CURRENCY,
+    )
 
 
 @blueprint.get("/entries/")

@@ -85,11 +85,11 @@ def by_bearer_token(_request: Request) -> SignedIn | None:
         return None
     now = clock.now()
     identity = gateways.current().identity.verify_bearer(token, now)
-    found = people.find(identity.issuer, identity.subject)
+    found = people.find(identity.issuer, identity.subject, now)
     if found is None:
         with transaction():
             people.ensure(identity, now)
-        found = people.find(identity.issuer, identity.subject)
+        found = people.find(identity.issuer, identity.subject, now)
     if found is not None and found.suspended:
         raise Suspended("This account is suspended. Write to support if you think that this is a mistake.")
     return found

@@ -8,7 +8,7 @@ from flask_login import current_user
 
 from soulseer.blueprints.access import require_person
 from soulseer.blueprints.reader_filters import read_filters
-from soulseer.blueprints.rendering import wallet_of
+from soulseer.blueprints.rendering import holding_of
 from soulseer.domain import policies
 from soulseer.services import readers, reviews
 from soulseer.services.readers import Profile
@@ -84,7 +84,7 @@ def _means(reader: Profile, viewer_id: int | None) -> dict[str, Any]:
     """What the viewer's wallet holds, and how many whole minutes it covers by modality."""
     if viewer_id is None:
         return {"balance": None, "covers": {}, "minimum_minutes": policies.current().reading.minimum_minutes}
-    balance = wallet_of(require_person())
+    balance = holding_of(require_person()).spendable
     return {
         "balance": balance,
         "covers": {offer.modality: int(balance // offer.rate) for offer in reader.rates},

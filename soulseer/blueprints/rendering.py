@@ -14,9 +14,10 @@ from markupsafe import Markup
 from soulseer.blueprints.api_types import ApiJson
 from soulseer.blueprints.security import csp_nonce
 from soulseer.db import has_written
-from soulseer.domain.accounts import AccountKind
-from soulseer.services import ledger
+from soulseer.domain import clock
+from soulseer.services import promotions
 from soulseer.services.people import SignedIn
+from soulseer.services.promotions import Holding
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -91,18 +92,23 @@ def instant(value: datetime | None) -> Markup:
 
 
 def wallet_balance() -> Decimal | None:
-    """What the header shows to a signed-in client on a whole page. None for all others."""
+    """What the header shows to a signed-in client on a whole page: all that can be spent. None for all others."""
     if g.get("rendering_error") or not request or request.headers.get("HX-Request"):
         return None
     person = current_user._get_current_object()
     if not person.is_authenticated or "client" not in person.roles:
         return None
-    return wallet_of(person)
+    return holding_of(person).spendable
+
+
+def holding_of(person: SignedIn) -> Holding:
+    """The caller's own wallet and promotional credit: as read at sign-in, in the same statement, unless this request
+    has written since."""
+    if has_written():
+        return promotions.holding(person.id, clock.now())
+    return Holding(person.wallet or promotions.ZERO, person.promotional, person.next_expiry)
 
 
 def wallet_of(person: SignedIn) -> Decimal:
-    """The balance of the caller's own wallet, dollars: as read at sign-in, in the same statement, unless this request
-    has written since."""
-    if has_written():
-        return ledger.balance(AccountKind.CLIENT_WALLET, person.id)
-    return Decimal("0.00") if person.wallet is None else person.wallet
+    """The balance of the caller's own wallet, dollars: their cash, without promotional credit."""
+    return holding_of(person).cash

@@ -11,7 +11,7 @@ from soulseer import gateways
 from soulseer.blueprints.access import require_person
 from soulseer.blueprints.api_input import idempotency_key
 from soulseer.blueprints.limits import MONEY, POLL, limited
-from soulseer.blueprints.rendering import money, wallet_of
+from soulseer.blueprints.rendering import holding_of, money
 from soulseer.db import transaction
 from soulseer.domain import clock, policies
 from soulseer.domain.errors import InvalidInput, SoulSeerError, VendorError
@@ -30,6 +30,7 @@ KINDS = {
     "reading_minute": "Reading",
     "fair_credit": "Unused time given back",
     "promotion": "Gift from SoulSeer",
+    "promotion_spent": "Promotional credit spent",
     "adjustment": "Correction by SoulSeer",
     "booking": "Booking",
     "booking_refund": "Booking refunded",
@@ -236,7 +237,7 @@ def page(
     cursor = request.args.get("cursor")
     body = render_template(
         "wallet/show.html",
-        balance=wallet_of(person),
+        held=holding_of(person),
         hold=person.hold,
         # Asked only of those whose spending is paused.
         owed=holds.owed(person_id) if person.hold else None,

@@ -16,7 +16,7 @@ from soulseer.domain.identity import Identity, handles_for
 from soulseer.domain.money import CURRENCY
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.people import ROLES, STAFF_ROLES, Person, PersonRole
-from soulseer.services import audit, holds, ledger
+from soulseer.services import audit, holds, ledger, promotions
 
 READER_ACCOUNTS = (AccountKind.READER_EARNINGS_PENDING, AccountKind.READER_EARNINGS_AVAILABLE)
 
@@ -45,6 +45,8 @@ COLUMNS: Select[Any] = select(
     .correlate(_person)
     .scalar_subquery()
     .label("wallet"),
+    promotions.total_of(_person.c.id == promotions.OWNER).label("promotional"),
+    promotions.next_expiry_of(_person.c.id == promotions.OWNER).label("next_expiry"),
     holds.STANDING_OF_PERSON.label("hold"),
 )
 _BY_SUBJECT = Read(
@@ -57,7 +59,8 @@ class SignedIn:
     """The person behind this request, read once; ``login_id`` is None where a bearer token speaks for them.
 
     ``wallet`` is the balance in dollars when the request began, None without a wallet: for show, in a request that
-    has not written anything (``db.has_written``). ``hold`` is why the person cannot spend now, None where they can.
+    has not written anything (``db.has_written``); so is ``promotional``, the credit that was good then, of which the
+    first expires at ``next_expiry``. ``hold`` is why the person cannot spend now, None where they can.
     """
 
     id: int
@@ -68,6 +71,8 @@ class SignedIn:
     suspended: bool = False
     login_id: uuid.UUID | None = None
     wallet: Decimal | None = None
+    promotional: Decimal = promotions.ZERO
+    next_expiry: datetime | None = None
     hold: str | None = None
 
     is_authenticated = True
@@ -99,13 +104,15 @@ def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn
         suspended=row.suspended_at is not None,
         login_id=login_id,
         wallet=row.wallet,
+        promotional=row.promotional,
+        next_expiry=row.next_expiry,
         hold=row.hold,
     )
 
 
-def find(issuer: str, subject: str) -> SignedIn | None:
+def find(issuer: str, subject: str, now: datetime) -> SignedIn | None:
     """The person of this issuer and subject, if any. One statement."""
-    row = _BY_SUBJECT.first({"issuer": issuer, "subject": subject})
+    row = _BY_SUBJECT.first({"issuer": issuer, "subject": subject, "now": now})
     return None if row is None else signed_in_from(row)
 
 

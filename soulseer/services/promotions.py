@@ -31,6 +31,7 @@ ZERO = Decimal("0.00")
 _account: Any = LedgerAccount.__table__
 _credit: Any = PromotionalCredit.__table__
 _NOW = bindparam("now", type_=Instant)
+OWNER = _credit.c.person_id
 GOOD = (_credit.c.state == "open") & (_credit.c.expires_at > _NOW)
 
 

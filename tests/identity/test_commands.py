@@ -178,7 +178,7 @@ def test_signing_in_costs_one_statement(app) -> None:
     event.listen(db.engine, "before_cursor_execute", note)
     try:
         found = logins.signed_in(login_id, clock.now())
-        by_token = people.find("http://issuer.test", "demo|ana@demo.test")
+        by_token = people.find("http://issuer.test", "demo|ana@demo.test", clock.now())
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
     assert found is not None
