@@ -12,6 +12,8 @@ from soulseer.admin.dashboard import DashboardView, IndexView
 from soulseer.admin.disputes import DisputesView
 from soulseer.admin.jobs import JobsView
 from soulseer.admin.people import PeopleView
+from soulseer.admin.reconciliation import DaysView, DifferencesView, ReconciliationsView
+from soulseer.admin.refunds import RefundsView
 from soulseer.admin.runs import RunsView
 from soulseer.admin.sessions import SessionsView
 from soulseer.admin.top_ups import TopUpsView
@@ -32,7 +34,11 @@ def init_admin(app: Flask, *, environment: str) -> None:
         TransactionsView("Transactions", "Money"),
         AlertsView("Alerts", "Money"),
         TopUpsView("Top-ups", "Money"),
+        RefundsView("Refunds", "Money"),
         DisputesView("Disputes", "Money"),
+        DifferencesView("Differences", "Money"),
+        ReconciliationsView("Reconciliations", "Money"),
+        DaysView("Days", "Money"),
         JobsView("Jobs", "Operations"),
         RunsView("Runs", "Operations"),
         WebhooksView("Webhook inbox", "Operations"),

@@ -18,6 +18,7 @@ from soulseer.models.ledger import LedgerAlert, ReadingMinute
 from soulseer.models.operations import JobRun
 from soulseer.models.payments import TopUp, WebhookEvent
 from soulseer.models.readings import ReadingSession
+from soulseer.models.reconciliation import ReconciliationDifference
 from soulseer.services import job_status
 from soulseer.services.console import day_start
 from soulseer.services.job_status import JobStatus
@@ -54,7 +55,7 @@ class Queues:
 @dataclass(frozen=True)
 class Now:
     """``counts`` by name: the states of sessions, ``alerts``, the statuses of webhook events, ``failed_runs``,
-    ``top_ups``."""
+    ``differences``, ``top_ups``."""
 
     counts: Mapping[str, Waiting]
     money: Money
@@ -87,6 +88,11 @@ def counts(instant: datetime) -> dict[str, Waiting]:
             JobRun.started_at,
             JobRun.outcome == "failed",
             JobRun.started_at > instant - FAILED_WITHIN,
+        ),
+        _count(
+            literal("differences"),
+            ReconciliationDifference.first_seen_at,
+            ReconciliationDifference.state == "open",
         ),
         _count(literal("top_ups"), TopUp.created_at, TopUp.state.in_(("created", "open"))),
     ]

@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import String, cast, func, or_, select, text
 
 from soulseer.db import db
 from soulseer.domain.accounts import AccountKind
-from soulseer.domain.money import CURRENCY
+from soulseer.domain.money import CURRENCY, from_cents
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from soulseer.models.payments import TopUp
 from soulseer.models.reconciliation import ReconciliationDifference, StripeBalanceTransaction
@@ -43,6 +44,10 @@ class Movement:
     def cents(self) -> int:
         return -sum(side.cents for side in self.sides if side.account is AccountKind.STRIPE_CLEARING)
 
+    @property
+    def dollars(self) -> Decimal:
+        return from_cents(self.cents)
+
 
 @dataclass(frozen=True)
 class Line:
@@ -56,6 +61,14 @@ class Line:
     source: str | None
     reference: str
     facts: Mapping[str, Any]
+
+    @property
+    def dollars(self) -> Decimal:
+        return from_cents(self.cents)
+
+    @property
+    def fee_dollars(self) -> Decimal:
+        return from_cents(self.fee)
 
 
 @dataclass
@@ -114,6 +127,14 @@ def gather(differences: Sequence[ReconciliationDifference]) -> dict[str, Facts]:
     for name, words in db.session.execute(_HELD, {"names": sorted(by_name)}):
         by_name[name].held.append(words)
     return found
+
+
+def sides_of(row: ReconciliationDifference) -> Facts:
+    """What bears one difference's reference on either side, and no more. Two statements."""
+    found = {row.reference: Facts(row.reference, _cents(row.ledger_amount), _cents(row.stripe_amount))}
+    _add_lines(found)
+    _add_movements(found, {name: facts for facts in found.values() for name in names(facts)})
+    return found[row.reference]
 
 
 def names(facts: Facts) -> set[str]:

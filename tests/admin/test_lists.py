@@ -108,6 +108,10 @@ def test_only_what_the_matrix_calls_an_action_takes_a_post(app: Flask) -> None:
         "admin_sessions.finalize",
         "admin_alerts.resolve",
         "admin_jobs.run",
+        "admin_differences.approve",
+        "admin_differences.explain",
+        "admin_differences.ask",
+        "admin_days.close",
         "admin_webhooks.replay",
         "admin_webhooks.replay_all",
     }

@@ -17,6 +17,8 @@ from soulseer.services.ledger import raise_alert
 from tests.disputes.planted import lost_dispute
 from tests.factories import START
 from tests.readings.room import Room
+from tests.refunds.planted import waiting_refund
+from tests.reconciliation import plant
 
 SCRIPT = "<script>alert('x')</script>\"'{{7*7}}"
 
@@ -35,7 +37,10 @@ class World:
     webhook: int
     top_up: int
     audit: int
+    difference: int
+    reconciliation: int
     dispute: int
+    refund: int
 
     def pages(self) -> dict[str, list[str]]:
         """Every address of the console that is read, by its page in the matrix of permissions."""
@@ -56,6 +61,17 @@ class World:
             "alerts": ["/admin/alerts/", f"/admin/alerts/{self.alert}/"],
             "top_ups": ["/admin/top-ups/", f"/admin/top-ups/{self.top_up}/"],
             "disputes": ["/admin/disputes/", f"/admin/disputes/{self.dispute}/"],
+            "differences": ["/admin/differences/", f"/admin/differences/{self.difference}/"],
+            "reconciliations": ["/admin/reconciliations/", f"/admin/reconciliations/{self.reconciliation}/"],
+            "days": ["/admin/days/"],
+            "refunds": [
+                "/admin/refunds/",
+                f"/admin/refunds/{self.refund}/",
+                f"/admin/refunds/new/reading/{self.over}/",
+                f"/admin/refunds/new/reading/{self.over}/?amount=1.00",
+                f"/admin/refunds/new/transaction/{self.transaction}/",
+                f"/admin/refunds/new/top_up/{self.top_up}/",
+            ],
             "jobs": ["/admin/jobs/", "/admin/jobs/billing_tick/"],
             "runs": ["/admin/runs/", f"/admin/runs/{self.run}/"],
             "webhooks": ["/admin/webhooks/", f"/admin/webhooks/{self.webhook}/"],
@@ -69,6 +85,14 @@ class World:
             "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
             "run_job": "/admin/jobs/billing_tick/run/",
+            "make_refund": f"/admin/refunds/new/reading/{self.over}/",
+            "approve_refund": f"/admin/refunds/{self.refund}/approve/",
+            "decline_refund": f"/admin/refunds/{self.refund}/decline/",
+            "cancel_refund": f"/admin/refunds/{self.refund}/cancel/",
+            "approve_difference": f"/admin/differences/{self.difference}/approve/",
+            "explain_difference": f"/admin/differences/{self.difference}/explain/",
+            "ask_about_difference": f"/admin/differences/{self.difference}/ask/",
+            "close_day": "/admin/days/close/",
             "dispute_pack": f"/admin/disputes/{self.dispute}/evidence.pdf",
             "dispute_submit": f"/admin/disputes/{self.dispute}/submit/",
             "dispute_accept": f"/admin/disputes/{self.dispute}/accept/",
@@ -157,5 +181,8 @@ def build() -> World:
         webhook,
         top_up,
         newest[AuditEntry],
+        difference=plant.difference("pi_1", SCRIPT, owner_id=over.client.id),
+        reconciliation=plant.run(),
         dispute=lost_dispute(),
+        refund=waiting_refund(over.id, SCRIPT),
     )
