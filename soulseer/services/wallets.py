@@ -22,6 +22,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    func,
     null,
     or_,
     select,
@@ -36,6 +37,7 @@ from soulseer.domain.errors import InvalidInput
 from soulseer.domain.money import CURRENCY, from_cents
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction, ReadingMinute
+from soulseer.models.promotions import PromotionalSpend
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import ReadingSession
 from soulseer.services import ledger
@@ -44,6 +46,7 @@ PAGE = 20
 _BEGINNING = 2**63 - 1
 _LAST_MINUTE = 2**31 - 1
 _PAID = TransferKind.READING_MINUTE.value
+_NOTHING = Decimal("0.00")
 _CURSOR = re.compile(r"([0-9]{1,19})\.([0-9]{1,19})\.([0-9]{1,10})")
 
 
@@ -51,7 +54,7 @@ class Line(NamedTuple):
     """One movement of the wallet: ``amount`` in dollars, negative where money left it.
 
     ``minutes`` is how many paid minutes of one reading it stands for (0: none); ``minute`` the number of the one
-    minute, where it stands for exactly one.
+    minute, where it stands for exactly one. ``promotional`` is what credit paid beside ``amount`` of them.
     """
 
     kind: str
@@ -63,6 +66,7 @@ class Line(NamedTuple):
     minutes: int = 0
     minute: int | None = None
     idempotency_key: str | None = None
+    promotional: Decimal = Decimal("0.00")
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ _transaction: Any = LedgerTransaction.__table__
 _session: Any = ReadingSession.__table__
 _reader: Any = ReaderProfile.__table__
 _minute: Any = ReadingMinute.__table__
+_spend: Any = PromotionalSpend.__table__
 _PERSON, _LIMIT = bindparam("person", type_=BigInteger), bindparam("limit", type_=Integer)
 _BEFORE_SESSION = bindparam("session", type_=BigInteger)
 
@@ -173,10 +178,22 @@ _readings = (
     .limit(_LIMIT)
 )
 
+# What promotional credit paid of a reading, told with it: minute by minute it would drown the rest.
+_credit = (
+    select(func.coalesce(func.sum(type_coerce(_spend.c.amount, BigInteger)), 0).label("cents"))
+    .where(_spend.c.purpose == func.concat("reading:", _session.c.id))
+    .lateral("credit")
+)
+_told_with_a_reading = and_(
+    _transaction.c.kind == TransferKind.PROMOTION_SPENT.value, _transaction.c.reading_session_id.is_not(None)
+)
+
 # Both streams at once, each cut by itself: an entry has no minutes.
 _HISTORY = Read(
     union_all(
-        _entries.add_columns(cast(null(), Integer).label("minutes")),
+        _entries.where(~_told_with_a_reading).add_columns(
+            cast(null(), Integer).label("minutes"), cast(null(), BigInteger).label("promotional")
+        ),
         _readings.with_only_columns(
             _session.c.id,
             cast(_session.c.minutes_billed * _session.c.rate, BigInteger),
@@ -187,7 +204,8 @@ _HISTORY = Read(
             _session.c.modality,
             _reader.c.display_name,
             _session.c.minutes_billed,
-        ),
+            cast(_credit.c.cents, BigInteger),
+        ).join(_credit, true()),
     )
 )
 
@@ -308,8 +326,11 @@ def _entry_line(row: Any) -> _Read:
 
 def _reading_line(row: Any) -> _Read:
     """A paid reading, with the sum of its minutes; a reading is read as a whole."""
-    amount = -from_cents(row.cents)
-    line = Line(_PAID, amount, row.at, row.id, row.display_name, row.modality, row.minutes)
+    credit = from_cents(row.promotional) if row.promotional else _NOTHING
+    amount = credit - from_cents(row.cents)
+    line = Line(
+        _PAID, amount, row.at, row.id, row.display_name, row.modality, row.minutes, promotional=credit
+    )
     return line, _Place(session=row.id, minute=0)
 
 
