@@ -16,7 +16,8 @@ CHECKS: tuple[tuple[str, str], ...] = (
            WHERE d.wallet_part <> coalesce(x.wallet, 0) OR d.receivable_part <> coalesce(x.receivable, 0)
            UNION ALL
            SELECT 'transaction ' || t.id, 'a chargeback of no dispute' FROM ledger_transaction t
-           WHERE t.kind = 'chargeback' AND NOT EXISTS (SELECT FROM dispute d WHERE d.taken_transaction_id = t.id)""",
+           WHERE t.kind = 'chargeback' AND t.idempotency_key NOT LIKE 'reconciliation\\:%'
+               AND NOT EXISTS (SELECT FROM dispute d WHERE d.taken_transaction_id = t.id)""",
     ),
     (
         "won_disputes_are_returned",
@@ -34,7 +35,8 @@ CHECKS: tuple[tuple[str, str], ...] = (
                OR (d.state NOT IN ('needs_response', 'under_review', 'lost', 'won') AND d.taken_amount > 0)
            UNION ALL
            SELECT 'transaction ' || t.id, 'returned for no dispute' FROM ledger_transaction t
-           WHERE t.kind = 'chargeback_won' AND NOT EXISTS (SELECT FROM dispute d WHERE d.returned_transaction_id = t.id)""",
+           WHERE t.kind = 'chargeback_won' AND t.idempotency_key NOT LIKE 'reconciliation\\:%'
+               AND NOT EXISTS (SELECT FROM dispute d WHERE d.returned_transaction_id = t.id)""",
     ),
     (
         "disputed_amounts_agree",
@@ -43,6 +45,7 @@ CHECKS: tuple[tuple[str, str], ...] = (
            GROUP BY u.id HAVING u.disputed_amount <> coalesce(sum(d.taken_amount), 0)""",
     ),
     (
+        # Disputes by their rows; what paid it, wrote it off or came of refunds and corrections by its entries.
         "receivables_are_explained",
         """WITH explained AS (
                SELECT person_id, -sum(receivable_part) AS amount FROM dispute GROUP BY person_id
@@ -50,7 +53,8 @@ CHECKS: tuple[tuple[str, str], ...] = (
                SELECT a.owner_id, sum(e.amount) FROM ledger_account a JOIN ledger_entry e ON e.account_id = a.id
                    JOIN ledger_transaction t ON t.id = e.transaction_id
                WHERE a.kind = 'client_receivable'
-                   AND t.kind IN ('chargeback_won', 'receivable_paid', 'write_off', 'adjustment')
+                   AND (t.kind IN ('chargeback_won', 'receivable_paid', 'write_off', 'adjustment', 'refund_to_card',
+                                   'refund_failed') OR t.idempotency_key LIKE 'reconciliation\\:%')
                GROUP BY a.owner_id
            ), expected AS (SELECT person_id, sum(amount) AS amount FROM explained GROUP BY person_id)
            SELECT 'account ' || a.id, 'owed ' || -a.balance || ' cents, explained ' || -coalesce(x.amount, 0)

@@ -8,7 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer import gateways
 from soulseer.db import db
@@ -95,30 +94,30 @@ def _locked_top_up(match: object) -> TopUp | None:
 
 
 def _row(word: StripeDispute, top_up: TopUp, now: datetime) -> tuple[Dispute, bool]:
-    """The dispute's row, locked (with its top-up's, which is locked first): made where this is the first word of it."""
-    made = db.session.scalar(
-        upsert(Dispute)
-        .values(
-            stripe_dispute_id=word.id,
-            top_up_id=top_up.id,
-            person_id=top_up.person_id,
-            amount=from_cents(word.amount_cents),
-            currency=word.currency,
-            reason=word.reason[:100],
-            state=word.status,
-            opened_at=word.opened_at,
-            recorded_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["stripe_dispute_id"])
-        .returning(Dispute.id)
+    """The dispute's row, locked, and whether it was made just now. The lock of its top-up lets nobody make it twice."""
+    query = select(Dispute).where(Dispute.stripe_dispute_id == word.id).with_for_update()
+    found = db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if found is not None:
+        return found, False
+    made = Dispute(
+        stripe_dispute_id=word.id,
+        top_up_id=top_up.id,
+        person_id=top_up.person_id,
+        amount=from_cents(word.amount_cents),
+        currency=word.currency,
+        reason=word.reason[:100],
+        state=word.status,
+        taken_amount=NOUGHT,
+        wallet_part=NOUGHT,
+        receivable_part=NOUGHT,
+        written_off=NOUGHT,
+        fee=NOUGHT,
+        opened_at=word.opened_at,
+        recorded_at=now,
     )
-    row = db.session.scalars(
-        select(Dispute)
-        .where(Dispute.stripe_dispute_id == word.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
-    return row, made is not None
+    db.session.add(made)
+    db.session.flush()
+    return made, True
 
 
 def _move_state(dispute: Dispute, state: DisputeState, is_new: bool, now: datetime) -> bool:
@@ -163,8 +162,6 @@ def _settle(dispute: Dispute, top_up: TopUp, word: StripeDispute, now: datetime)
 
 def _take_back(dispute: Dispute, top_up: TopUp, now: datetime) -> bool:
     """The disputed cash leaves the wallet, as far as it is there; the rest is owed. Whether anything was left to take."""
-    if DisputeState(dispute.state) in OPEN:
-        frozen_readings.end_of(dispute.person_id, now)
     rest = top_up.amount - top_up.refunded_amount - top_up.disputed_amount
     amount = min(dispute.amount, max(rest, NOUGHT))
     if amount < dispute.amount:
@@ -176,7 +173,12 @@ def _take_back(dispute: Dispute, top_up: TopUp, now: datetime) -> bool:
             reference=f"dispute:{dispute.id}",
         )
     if amount <= 0:
+        # The freeze holds all the same; the sweep ends what is live.
         return False
+    in_wallet = ledger.balance(AccountKind.CLIENT_WALLET, dispute.person_id)
+    if DisputeState(dispute.state) in OPEN or (dispute.state == DisputeState.LOST and in_wallet < amount):
+        # Spending will be stopped. Before any account is locked: the session comes first.
+        frozen_readings.end_of(dispute.person_id, now)
     wallet, receivable = holds.lock_debt(dispute.person_id, now)
     from_wallet = min(amount, ledger.balance(AccountKind.CLIENT_WALLET, dispute.person_id))
     parts = ((wallet, -from_wallet), (receivable, from_wallet - amount))
