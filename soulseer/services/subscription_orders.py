@@ -57,10 +57,12 @@ def place(
     reckoned_at: datetime | None = None,
     actor_id: int | None = None,
     reason: str = "",
+    by_sweep: bool = False,
 ) -> Task | None:
     """Record what is wanted of a live subscription; the same again, also at once, is the same order.
 
-    None: it is so already. ``reckoned_at``: the instant of the preview that was shown. Raises Conflict where the
+    None: it is so already. ``reckoned_at``: the instant of the preview that was shown. ``by_sweep``: the caller
+    leaves it to the sweep. Raises Conflict where the
     subscription is not live, or something else is being done to it.
     """
     row = subscriptions.locked(subscription_id)
@@ -98,7 +100,7 @@ def place(
         actor_id=actor_id,
         reason=reason,
         created_at=now,
-        next_check_at=now + FIRST_CHECK,
+        next_check_at=now if by_sweep else now + FIRST_CHECK,
     )
     db.session.add(order)
     db.session.flush()
