@@ -16,6 +16,7 @@ from soulseer.admin.reconciliation import DaysView, DifferencesView, Reconciliat
 from soulseer.admin.refunds import RefundsView
 from soulseer.admin.runs import RunsView
 from soulseer.admin.sessions import SessionsView
+from soulseer.admin.subscriptions import SubscriptionsView
 from soulseer.admin.top_ups import TopUpsView
 from soulseer.admin.transactions import TransactionsView
 from soulseer.admin.webhooks import WebhooksView
@@ -34,6 +35,7 @@ def init_admin(app: Flask, *, environment: str) -> None:
         TransactionsView("Transactions", "Money"),
         AlertsView("Alerts", "Money"),
         TopUpsView("Top-ups", "Money"),
+        SubscriptionsView("Subscriptions", "Money"),
         RefundsView("Refunds", "Money"),
         DisputesView("Disputes", "Money"),
         DifferencesView("Differences", "Money"),

@@ -19,6 +19,7 @@ from tests.factories import START
 from tests.readings.room import Room
 from tests.refunds.planted import waiting_refund
 from tests.reconciliation import plant
+from tests.subscriptions.planted import running_subscription
 
 SCRIPT = "<script>alert('x')</script>\"'{{7*7}}"
 
@@ -40,6 +41,7 @@ class World:
     difference: int
     reconciliation: int
     dispute: int
+    subscription: int
     refund: int
 
     def pages(self) -> dict[str, list[str]]:
@@ -60,6 +62,7 @@ class World:
             ],
             "alerts": ["/admin/alerts/", f"/admin/alerts/{self.alert}/"],
             "top_ups": ["/admin/top-ups/", f"/admin/top-ups/{self.top_up}/"],
+            "subscriptions": ["/admin/subscriptions/", f"/admin/subscriptions/{self.subscription}/"],
             "disputes": ["/admin/disputes/", f"/admin/disputes/{self.dispute}/"],
             "differences": ["/admin/differences/", f"/admin/differences/{self.difference}/"],
             "reconciliations": ["/admin/reconciliations/", f"/admin/reconciliations/{self.reconciliation}/"],
@@ -85,6 +88,7 @@ class World:
             "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
             "run_job": "/admin/jobs/billing_tick/run/",
+            "cancel_subscription": f"/admin/subscriptions/{self.subscription}/cancel/",
             "make_refund": f"/admin/refunds/new/reading/{self.over}/",
             "approve_refund": f"/admin/refunds/{self.refund}/approve/",
             "decline_refund": f"/admin/refunds/{self.refund}/decline/",
@@ -184,5 +188,6 @@ def build() -> World:
         difference=plant.difference("pi_1", SCRIPT, owner_id=over.client.id),
         reconciliation=plant.run(),
         dispute=lost_dispute(),
+        subscription=running_subscription(SCRIPT, over.client.id),
         refund=waiting_refund(over.id, SCRIPT),
     )
