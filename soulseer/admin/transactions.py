@@ -8,7 +8,7 @@ from soulseer.admin.base import ListView
 from soulseer.admin.filters import Choice, Number, Words, days
 from soulseer.admin.formats import DASH, link, money
 from soulseer.domain.transfers import TransferKind
-from soulseer.services import console_ledger, console_people
+from soulseer.services import console_ledger, console_people, reversals
 from soulseer.services.console import Listed, Window
 
 
@@ -47,9 +47,11 @@ class TransactionsView(ListView):
         return console_ledger.transactions(window, **criteria)
 
     def show(self, id: int) -> str:
+        booked = console_ledger.transaction_in_full(id)
         return self.render(
             "admin/transaction.html",
-            booked=console_ledger.transaction_in_full(id),
+            booked=booked,
+            can_be_taken_back=reversals.can_be_taken_back(booked.transaction.kind),
             audit=console_people.audit_of("ledger_transaction", id),
         )
 

@@ -18,6 +18,7 @@ from tests.disputes.planted import lost_dispute
 from tests.factories import START
 from tests.readings.room import Room
 from tests.refunds.planted import waiting_refund
+from tests.refunds.planted import waiting_refund
 from tests.reconciliation import plant
 from tests.subscriptions.planted import running_subscription
 
@@ -41,6 +42,7 @@ class World:
     difference: int
     reconciliation: int
     dispute: int
+    refund: int
     subscription: int
     refund: int
 
@@ -75,6 +77,13 @@ class World:
                 f"/admin/refunds/new/transaction/{self.transaction}/",
                 f"/admin/refunds/new/top_up/{self.top_up}/",
             ],
+            "refunds": [
+                "/admin/refunds/",
+                f"/admin/refunds/{self.refund}/",
+                f"/admin/refunds/new/reading/{self.over}/",
+                f"/admin/refunds/new/transaction/{self.transaction}/",
+                f"/admin/refunds/new/top_up/{self.top_up}/",
+            ],
             "jobs": ["/admin/jobs/", "/admin/jobs/billing_tick/"],
             "runs": ["/admin/runs/", f"/admin/runs/{self.run}/"],
             "webhooks": ["/admin/webhooks/", f"/admin/webhooks/{self.webhook}/"],
@@ -88,6 +97,10 @@ class World:
             "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
             "run_job": "/admin/jobs/billing_tick/run/",
+            "make_refund": f"/admin/refunds/ask/reading/{self.over}/",
+            "approve_refund": f"/admin/refunds/{self.refund}/approve/",
+            "decline_refund": f"/admin/refunds/{self.refund}/decline/",
+            "cancel_refund": f"/admin/refunds/{self.refund}/cancel/",
             "cancel_subscription": f"/admin/subscriptions/{self.subscription}/cancel/",
             "make_refund": f"/admin/refunds/new/reading/{self.over}/",
             "approve_refund": f"/admin/refunds/{self.refund}/approve/",
@@ -188,6 +201,7 @@ def build() -> World:
         difference=plant.difference("pi_1", SCRIPT, owner_id=over.client.id),
         reconciliation=plant.run(),
         dispute=lost_dispute(),
+        refund=waiting_refund(over.id, SCRIPT),
         subscription=running_subscription(SCRIPT, over.client.id),
         refund=waiting_refund(over.id, SCRIPT),
     )

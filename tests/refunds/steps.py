@@ -11,14 +11,16 @@ from sqlalchemy import select
 from soulseer.db import db, transaction
 from soulseer.domain import clock
 from soulseer.domain.accounts import AccountKind as A
+from soulseer.domain.transfers import TransferKind
 from soulseer.jobs import process_stripe_webhook, send_refunds
 from soulseer.jobs.context import JobContext
 from soulseer.models.ledger import LedgerAlert
 from soulseer.models.payments import TopUp
 from soulseer.models.refunds import Refund
-from soulseer.services import ledger, ledger_check, refund_plans, refunds
+from soulseer.services import earnings, ledger, ledger_check, refund_plans, refunds
 from soulseer.services.refund_plans import Plan
 from soulseer.services.reversals import READING, TOP_UP, TRANSACTION, Source
+from tests.factories import START
 from tests.money_in.conftest import SECRET_KEY, Sandbox
 from tests.money_in.events import begun
 from tests.readings.room import Room
@@ -137,3 +139,20 @@ def alerts() -> list[str]:
 def clean() -> None:
     """Every invariant of the books holds."""
     assert ledger_check.check() == []
+
+
+def gift(client_id: int, reader_id: int) -> int:
+    """A gift of ten dollars: the ledger transaction."""
+    with transaction():
+        made, _ = ledger.post(
+            TransferKind.GIFT,
+            f"gift:{client_id}",
+            [
+                ledger.Posting(ledger.account_id(A.CLIENT_WALLET, client_id), Decimal("-10.01")),
+                ledger.Posting(ledger.account_id(A.READER_EARNINGS_PENDING, reader_id), Decimal("7.01")),
+                ledger.Posting(ledger.account_id(A.PLATFORM_REVENUE), Decimal("3.00")),
+            ],
+            START,
+        )
+        earnings.record_movement(reader_id, "gift", Decimal("7.01"), made, START)
+    return made

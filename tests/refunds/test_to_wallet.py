@@ -31,6 +31,7 @@ from tests.refunds.steps import (
     asked,
     clean,
     dollars,
+    gift,
     held,
     preview,
     reading,
@@ -149,23 +150,6 @@ def test_minutes(app, support) -> None:
     asked(Source(READING, room.id), "15.00", support)
     with transaction():
         assert reversals.of(Source(READING, room.id)).amount_of(2) == dollars("15.00")
-
-
-def gift(client_id: int, reader_id: int) -> int:
-    """A gift of ten dollars: the ledger transaction."""
-    with transaction():
-        made, _ = ledger.post(
-            TransferKind.GIFT,
-            f"gift:{client_id}",
-            [
-                ledger.Posting(ledger.account_id(A.CLIENT_WALLET, client_id), Decimal("-10.01")),
-                ledger.Posting(ledger.account_id(PENDING, reader_id), Decimal("7.01")),
-                ledger.Posting(ledger.account_id(A.PLATFORM_REVENUE), Decimal("3.00")),
-            ],
-            START,
-        )
-        earnings.record_movement(reader_id, "gift", Decimal("7.01"), made, START)
-    return made
 
 
 def test_any_movement_with_a_split(app, support) -> None:
