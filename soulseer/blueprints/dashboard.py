@@ -33,7 +33,7 @@ def show() -> ResponseReturnValue:
         context |= reader_view(person.id)
     elif view == "client":
         lines, _ = dashboards.sessions(person.id, Role.CLIENT, limit=RECENT)
-        context |= {"sessions": lines, "entries": wallets.history(person.id, limit=RECENT).lines}
+        context |= {"sessions": lines, "entries": wallets.overview(person.id, limit=RECENT)[0].lines}
     return render_template(f"dashboard/{view}.html", **context)
 
 

@@ -157,9 +157,7 @@ def top_up_page(top_up_id: int) -> ResponseReturnValue:
         # On to where the client was: a reading's room.
         flash(f"{money(found.amount)} is in your wallet.", "success")
         return redirect(found.return_path, 303)
-    return render_template(
-        "wallet/top_up.html", top_up=found, shown=state_shown(found), came_from=came_from
-    )
+    return render_template("wallet/top_up.html", top_up=found, shown=state_shown(found), came_from=came_from)
 
 
 def state_shown(top_up: TopUp | top_ups.Recent) -> str:
@@ -233,15 +231,15 @@ def page(
         return_path = top_ups.local_path(return_path)
     except SoulSeerError:
         return_path = top_ups.HOME
-    found = top_ups.recent(person_id)
     cursor = request.args.get("cursor")
+    history, found = wallets.overview(person_id, cursor)
     body = render_template(
         "wallet/show.html",
         held=holding_of(person),
         hold=person.hold,
         # Asked only of those whose spending is paused.
         owed=holds.owed(person_id) if person.hold else None,
-        history=wallets.history(person_id, cursor=cursor),
+        history=history,
         first_page=not cursor,
         top_ups=found,
         waiting=waiting_ids(found),

@@ -355,7 +355,9 @@ def owned(person_id: int, top_up_id: int) -> TopUp:
     return top_up
 
 
-# Built once: the wallet asks it on every page and every poll.
+# How many the wallet lists.
+LISTED = 5
+# Built once: the wallet asks it on every poll.
 _top_up: Any = TopUp.__table__
 _RECENT = Read(
     select(
@@ -383,7 +385,7 @@ class Recent(NamedTuple):
     origin: str = "checkout"
 
 
-def recent(person_id: int, limit: int = 5) -> list[Recent]:
+def recent(person_id: int, limit: int = LISTED) -> list[Recent]:
     """The person's newest top-ups, newest first."""
     return [Recent(*row) for row in _RECENT.rows({"person": person_id, "limit": limit})]
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    DateTime,
     Integer,
     Select,
     Text,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal_column,
     null,
     or_,
     select,
@@ -37,10 +39,11 @@ from soulseer.domain.errors import InvalidInput
 from soulseer.domain.money import CURRENCY, from_cents
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction, ReadingMinute
+from soulseer.models.payments import TopUp
 from soulseer.models.promotions import PromotionalSpend
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import ReadingSession
-from soulseer.services import ledger
+from soulseer.services import ledger, top_ups
 
 PAGE = 20
 _BEGINNING = 2**63 - 1
@@ -105,6 +108,7 @@ _session: Any = ReadingSession.__table__
 _reader: Any = ReaderProfile.__table__
 _minute: Any = ReadingMinute.__table__
 _spend: Any = PromotionalSpend.__table__
+_top_up: Any = TopUp.__table__
 _PERSON, _LIMIT = bindparam("person", type_=BigInteger), bindparam("limit", type_=Integer)
 _BEFORE_SESSION = bindparam("session", type_=BigInteger)
 
@@ -188,26 +192,44 @@ _told_with_a_reading = and_(
     _transaction.c.kind == TransferKind.PROMOTION_SPENT.value, _transaction.c.reading_session_id.is_not(None)
 )
 
-# Both streams at once, each cut by itself: an entry has no minutes.
-_HISTORY = Read(
-    union_all(
-        _entries.where(~_told_with_a_reading).add_columns(
-            cast(null(), Integer).label("minutes"), cast(null(), BigInteger).label("promotional")
-        ),
-        _readings.with_only_columns(
-            _session.c.id,
-            cast(_session.c.minutes_billed * _session.c.rate, BigInteger),
-            cast(null(), Text),
-            cast(null(), Text),
-            _minute.c.charged_at,
-            _session.c.id,
-            _session.c.modality,
-            _reader.c.display_name,
-            _session.c.minutes_billed,
-            cast(_credit.c.cents, BigInteger),
-        ).join(_credit, true()),
-    )
+_NO_TEXT, _NO_NUMBER, _NO_INSTANT = cast(null(), Text), cast(null(), BigInteger), cast(null(), DateTime(True))
+_by_entry = _entries.where(~_told_with_a_reading).add_columns(
+    _NO_NUMBER.label("minutes"), _NO_NUMBER.label("promotional"), _NO_INSTANT.label("since")
 )
+_by_reading = _readings.with_only_columns(
+    _session.c.id,
+    cast(_session.c.minutes_billed * _session.c.rate, BigInteger),
+    _NO_TEXT,
+    _NO_TEXT,
+    _minute.c.charged_at,
+    _session.c.id,
+    _session.c.modality,
+    _reader.c.display_name,
+    cast(_session.c.minutes_billed, BigInteger),
+    cast(_credit.c.cents, BigInteger),
+    _NO_INSTANT,
+).join(_credit, true())
+_newest_top_ups = (
+    select(
+        _top_up.c.id,
+        type_coerce(_top_up.c.amount, BigInteger),
+        _top_up.c.state,
+        _top_up.c.origin,
+        _top_up.c.created_at,
+        _NO_NUMBER,
+        _NO_TEXT,
+        _NO_TEXT,
+        literal_column("0"),
+        _NO_NUMBER,
+        _top_up.c.processing_since,
+    )
+    .where(_top_up.c.person_id == _PERSON)
+    .order_by(_top_up.c.id.desc())
+    .limit(bindparam("top_ups", type_=Integer))
+)
+# What the page of the wallet shows, each cut by itself. By minutes one tells them apart: an entry has none, a paid
+# reading has some, a top-up has zero.
+_OVERVIEW = Read(union_all(_by_entry, _by_reading, _newest_top_ups))
 
 
 def balance(person_id: int) -> Decimal:
@@ -241,20 +263,29 @@ def entries(person_id: int, limit: int = PAGE, cursor: str | None = None) -> Pag
     )
 
 
-def history(person_id: int, limit: int = PAGE, cursor: str | None = None) -> Page:
-    """The same with the minutes of each reading as one line, its newest minute giving its place. One statement.
+def overview(
+    person_id: int, cursor: str | None = None, limit: int = PAGE
+) -> tuple[Page, list[top_ups.Recent]]:
+    """The page of the wallet in one statement: its history with the minutes of each reading as one line, whose newest
+    minute gives its place, and the newest top-ups.
 
     Raises InvalidInput for a cursor that was not ours.
     """
     place = _place_of(cursor)
-    found = _HISTORY.rows(_values(person_id, place, limit))
+    found = _OVERVIEW.rows({**_values(person_id, place, limit), "top_ups": top_ups.LISTED})
     found.sort(key=lambda row: row.id, reverse=True)
-    return _merged(
+    page = _merged(
         (_entry_line(row) for row in found if row.minutes is None),
-        (_reading_line(row) for row in found if row.minutes is not None),
+        (_reading_line(row) for row in found if row.minutes),
         place,
         limit,
     )
+    newest = [
+        top_ups.Recent(row.id, from_cents(row.cents), row.kind, row.at, row.since, row.idempotency_key)
+        for row in found
+        if row.minutes == 0
+    ]
+    return page, newest
 
 
 _Read = tuple[Line, _Place]

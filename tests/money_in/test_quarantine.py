@@ -146,7 +146,7 @@ def test_a_session_whose_amount_changed_at_stripe_is_never_credited(sandbox: San
 
 
 def test_other_types_are_ignored_with_a_note(sandbox: Sandbox) -> None:
-    deliver(sandbox, as_event({"id": "ch_1", "amount": 1}, "evt_1", "charge.refunded"))
+    deliver(sandbox, as_event({"id": "tok_1", "amount": 1}, "evt_1", "source.chargeable"))
     assert work() == {"ignored": 1}
     assert events.row_of("evt_1").error == "nothing is done with this type of event yet"
 

@@ -52,7 +52,7 @@ def test_the_history_tells_a_reading_with_the_credit_that_paid_it(app: Flask) ->
     room.start()
     room.beats(10, 150)
     room.do("end", "client", 151)
-    lines = wallets.history(room.client.id).lines
+    lines = wallets.overview(room.client.id)[0].lines
     assert [(line.kind, str(line.amount), line.minutes, str(line.promotional)) for line in lines] == [
         ("reading_minute", "-1.00", 3, "5.00"),
         ("adjustment", "10.00", 0, "0.00"),
@@ -64,7 +64,7 @@ def test_the_history_tells_a_reading_with_the_credit_that_paid_it(app: Flask) ->
     # Three a page, to the end: nothing is lost and nothing told twice.
     seen, cursor = [], None
     while True:
-        page = wallets.history(room.client.id, limit=1, cursor=cursor)
+        page = wallets.overview(room.client.id, cursor, limit=1)[0]
         seen += page.lines
         cursor = page.next
         if cursor is None:
