@@ -14,7 +14,6 @@ from soulseer.admin.jobs import JobsView
 from soulseer.admin.people import PeopleView
 from soulseer.admin.reconciliation import DaysView, DifferencesView, ReconciliationsView
 from soulseer.admin.refunds import RefundsView
-from soulseer.admin.refunds import RefundsView
 from soulseer.admin.runs import RunsView
 from soulseer.admin.sessions import SessionsView
 from soulseer.admin.subscriptions import SubscriptionsView
@@ -36,7 +35,6 @@ def init_admin(app: Flask, *, environment: str) -> None:
         TransactionsView("Transactions", "Money"),
         AlertsView("Alerts", "Money"),
         TopUpsView("Top-ups", "Money"),
-        RefundsView("Refunds", "Money"),
         SubscriptionsView("Subscriptions", "Money"),
         RefundsView("Refunds", "Money"),
         DisputesView("Disputes", "Money"),

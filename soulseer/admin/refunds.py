@@ -11,7 +11,7 @@ from flask_admin import expose
 from soulseer.admin.base import ListView
 from soulseer.admin.filters import Choice, Words, days
 from soulseer.admin.formats import badge, link, money
-from soulseer.domain.errors import InvalidInput
+from soulseer.domain.errors import InvalidInput, NotFound
 from soulseer.domain.refunds import Destination, RefundState
 from soulseer.services import console_people, console_refunds, refunds, top_ups
 from soulseer.services.console import Listed, Window
@@ -28,12 +28,19 @@ KINDS = {
     "declined": "",
     "cancelled": "",
 }
-SOURCE = "/<any(reading, transaction, top_up):kind>/<int:number>/"
+SOURCE = "/<kind>/<int:number>/"
 
 
 def state_badge(state: str) -> Any:
     """A refund's state in its own word."""
     return badge(state, KINDS[state])
+
+
+def source_of(kind: str, number: int) -> Source:
+    """What an address names. Raises NotFound."""
+    if kind not in PAGES:
+        raise NotFound()
+    return Source(kind, number)
 
 
 def source_link(refund: Any) -> Any:
@@ -104,12 +111,12 @@ class RefundsView(ListView):
 
     @expose("/new" + SOURCE)
     def new(self, kind: str, number: int) -> str:
-        return self.draft(Source(kind, number))
+        return self.draft(source_of(kind, number))
 
     @expose("/ask" + SOURCE, methods=("POST",))
     def ask(self, kind: str, number: int) -> ResponseReturnValue:
         actor = self.actor("make_refund")
-        source = Source(kind, number)
+        source = source_of(kind, number)
 
         def deed(reason: str, now: datetime) -> str:
             amount = top_ups.typed_amount(request.form.get("amount", ""))

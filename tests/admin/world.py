@@ -18,7 +18,6 @@ from tests.disputes.planted import lost_dispute
 from tests.factories import START
 from tests.readings.room import Room
 from tests.refunds.planted import waiting_refund
-from tests.refunds.planted import waiting_refund
 from tests.reconciliation import plant
 from tests.subscriptions.planted import running_subscription
 
@@ -42,7 +41,6 @@ class World:
     difference: int
     reconciliation: int
     dispute: int
-    refund: int
     subscription: int
     refund: int
 
@@ -73,14 +71,6 @@ class World:
                 "/admin/refunds/",
                 f"/admin/refunds/{self.refund}/",
                 f"/admin/refunds/new/reading/{self.over}/",
-                f"/admin/refunds/new/reading/{self.over}/?amount=1.00",
-                f"/admin/refunds/new/transaction/{self.transaction}/",
-                f"/admin/refunds/new/top_up/{self.top_up}/",
-            ],
-            "refunds": [
-                "/admin/refunds/",
-                f"/admin/refunds/{self.refund}/",
-                f"/admin/refunds/new/reading/{self.over}/",
                 f"/admin/refunds/new/transaction/{self.transaction}/",
                 f"/admin/refunds/new/top_up/{self.top_up}/",
             ],
@@ -97,12 +87,8 @@ class World:
             "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
             "run_job": "/admin/jobs/billing_tick/run/",
-            "make_refund": f"/admin/refunds/ask/reading/{self.over}/",
-            "approve_refund": f"/admin/refunds/{self.refund}/approve/",
-            "decline_refund": f"/admin/refunds/{self.refund}/decline/",
-            "cancel_refund": f"/admin/refunds/{self.refund}/cancel/",
             "cancel_subscription": f"/admin/subscriptions/{self.subscription}/cancel/",
-            "make_refund": f"/admin/refunds/new/reading/{self.over}/",
+            "make_refund": f"/admin/refunds/ask/reading/{self.over}/",
             "approve_refund": f"/admin/refunds/{self.refund}/approve/",
             "decline_refund": f"/admin/refunds/{self.refund}/decline/",
             "cancel_refund": f"/admin/refunds/{self.refund}/cancel/",
@@ -201,7 +187,6 @@ def build() -> World:
         difference=plant.difference("pi_1", SCRIPT, owner_id=over.client.id),
         reconciliation=plant.run(),
         dispute=lost_dispute(),
-        refund=waiting_refund(over.id, SCRIPT),
         subscription=running_subscription(SCRIPT, over.client.id),
         refund=waiting_refund(over.id, SCRIPT),
     )
