@@ -111,7 +111,12 @@ class Api:
         keys = self._stand_in.keys
         try:
             with self._stand_in.work(g.request_id, attempt.key if attempt else None) as work:
-                answer = handler(work, parameters, **path)
+                try:
+                    answer = handler(work, parameters, **path)
+                except ApiError as error:
+                    if not error.effects_stay:
+                        raise
+                    return self._refused(work, error, attempt)
                 body = json.dumps(_expanded(work, answer, parameters), indent=2)
                 if attempt is not None:
                     keys.keep(work.connection, attempt, 200, body)
@@ -121,6 +126,13 @@ class Api:
                     keys.keep(connection, attempt, error.status, json.dumps(error.document(g.request_id)))
             raise
         return json_response(body, 200)
+
+    def _refused(self, work: Work, error: ApiError, attempt: Attempt | None) -> Response:
+        """The answer of a call that did something and failed; both are kept."""
+        body = json.dumps(error.document(g.request_id))
+        if attempt is not None:
+            self._stand_in.keys.keep(work.connection, attempt, error.status, body)
+        return json_response(body, error.status)
 
 
 def json_response(body: str, status: int) -> Response:

@@ -12,6 +12,7 @@ from soulseer.sandbox.stripe.control import create_control_pages
 from soulseer.sandbox.stripe.control_balance import create_balance_switches
 from soulseer.sandbox.stripe.control_connect import create_connect_switches
 from soulseer.sandbox.stripe.control_disputes import create_dispute_switches
+from soulseer.sandbox.stripe.control_payments import create_payment_switches
 from soulseer.sandbox.stripe.control_refunds import create_refund_switches
 from soulseer.sandbox.stripe.errors import ApiError
 from soulseer.sandbox.stripe.hosted import create_hosted_pages
@@ -40,6 +41,7 @@ def create_app(stand_in: StandIn) -> Flask:
     app.register_blueprint(create_connect_switches(stand_in))
     app.register_blueprint(create_portal_pages(stand_in))
     app.register_blueprint(create_subscription_switches(stand_in))
+    app.register_blueprint(create_payment_switches(stand_in))
     app.register_blueprint(create_refund_switches(stand_in))
     app.register_blueprint(create_balance_switches(stand_in))
     app.register_blueprint(create_dispute_switches(stand_in))

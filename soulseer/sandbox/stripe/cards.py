@@ -35,11 +35,24 @@ _DECLINES = {
         "processing_error", None, "An error occurred while processing your card. Try again in a little bit."
     ),
 }
-_PAYING = {"4242424242424242": "visa", "5555555555554444": "mastercard", "378282246310005": "amex"}
+_PAYING = {
+    "4242424242424242": "visa",
+    "5555555555554444": "mastercard",
+    "378282246310005": "amex",
+    "4000002760003184": "visa",
+}
+# Pays while its owner is there to confirm it, and never without.
+ASKS_ITS_OWNER = "4000002760003184"
+AUTHENTICATION_REQUIRED = Decline(
+    "authentication_required",
+    "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
+)
 
 KNOWN_CARDS: tuple[tuple[str, str], ...] = (
     ("4242 4242 4242 4242", "pays"),
     ("5555 5555 5555 4444", "pays (Mastercard)"),
+    ("4000 0027 6000 3184", "pays, but saved it is refused without its owner"),
     ("4000 0000 0000 0002", "declined"),
     ("4000 0000 0000 9995", "insufficient funds"),
     ("4000 0000 0000 0069", "expired"),

@@ -12,8 +12,8 @@ LEAST_AMOUNT, MOST_AMOUNT = 50, 99_999_999
 LONGEST_SECONDS = 24 * 3600
 _PARAMETERS = (
     "mode", "line_items", "success_url", "cancel_url", "client_reference_id", "metadata", "expires_at", "customer",
-    "customer_email", "customer_creation", "payment_intent_data", "payment_method_types", "submit_type", "locale",
-    "ui_mode", "expand",
+    "customer_email", "customer_creation", "payment_intent_data", "payment_method_options", "payment_method_types",
+    "submit_type", "locale", "ui_mode", "expand",
 )  # fmt: skip
 
 
@@ -70,8 +70,8 @@ def create_session(work: Work, parameters: Parameters) -> Document:
         "payment_link": None,
         "payment_method_collection": "if_required",
         "payment_method_configuration_details": None,
-        "payment_method_options": {},
-        "payment_method_types": parameters.texts("payment_method_types") or ["card"],
+        "payment_method_options": _method_options(parameters),
+        "payment_method_types": parameters.texts("payment_method_types") or ["card", "us_bank_account"],
         "payment_status": "unpaid",
         "permissions": None,
         "phone_number_collection": {"enabled": False},
@@ -229,3 +229,17 @@ def _intent_data(parameters: Parameters) -> dict[str, Any]:
         "receipt_email": data.text("receipt_email"),
         "setup_future_usage": data.choice("setup_future_usage", ("on_session", "off_session")),
     }
+
+
+def _method_options(parameters: Parameters) -> dict[str, Any]:
+    """What is asked of single payment methods: that a card is kept for later."""
+    options = parameters.level("payment_method_options")
+    if options is None:
+        return {}
+    options.allow_only("card")
+    card = options.level("card")
+    if card is None:
+        return {}
+    card.allow_only("setup_future_usage")
+    usage = card.choice("setup_future_usage", ("on_session", "off_session"))
+    return {"card": {"setup_future_usage": usage}} if usage else {}

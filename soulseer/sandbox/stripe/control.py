@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, request
 
+from soulseer.sandbox.stripe import bank_payments
 from soulseer.sandbox.stripe.cards import KNOWN_CARDS, read_card
 from soulseer.sandbox.stripe.checkout import current_session, return_address
 from soulseer.sandbox.stripe.errors import ApiError
@@ -77,7 +78,8 @@ def create_control_pages(stand_in: StandIn) -> Blueprint:
             session = current_session(work, session_id)
             was_open = session["status"] == "open"
             if was_open:
-                session = pay(work, session, card)
+                by_bank = isinstance(wanted, dict) and wanted.get("method") == "bank"
+                session = bank_payments.pay(work, session) if by_bank else pay(work, session, card)
         answer = {"session": session, "return_url": return_address(session)}
         if not was_open:
             return answer | {"error": {"message": f"This checkout is {session['status']}."}}, 409

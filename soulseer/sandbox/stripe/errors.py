@@ -4,7 +4,8 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """An answer other than 200; `executed` says whether the endpoint had begun, so that its answer is kept for replay."""
+    """An answer other than 200; `executed` says whether the endpoint had begun, so that its answer is kept for replay;
+    `effects_stay` that what it has done is not undone by it."""
 
     def __init__(
         self,
@@ -15,6 +16,7 @@ class ApiError(Exception):
         code: str | None = None,
         param: str | None = None,
         executed: bool = False,
+        effects_stay: bool = False,
         **more: Any,
     ) -> None:
         super().__init__(message)
@@ -22,6 +24,7 @@ class ApiError(Exception):
         self.status = status
         self.code = code
         self.executed = executed
+        self.effects_stay = effects_stay
         fields = {"code": code, "message": message, "param": param, "type": type, **more}
         self.fields = {name: value for name, value in fields.items() if value is not None}
 

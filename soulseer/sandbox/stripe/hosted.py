@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.exceptions import NotFound
 
 from soulseer.sandbox.people import normalise_email
+from soulseer.sandbox.stripe import bank_payments
 from soulseer.sandbox.stripe.cards import KNOWN_CARDS, read_card
 from soulseer.sandbox.stripe.checkout import current_session, return_address
 from soulseer.sandbox.stripe.errors import ApiError
@@ -38,7 +39,12 @@ def create_hosted_pages(stand_in: StandIn) -> Blueprint:
             items = line_items_of(work, session_id)["data"]
             # The first of two clicks has completed the session before the second gets here.
             is_open = session["status"] == "open"
-            if is_open and card is not None and (email is not None or not typed_email):
+            by_bank = (
+                request.form.get("method") == "bank" and "us_bank_account" in session["payment_method_types"]
+            )
+            if is_open and by_bank and (email is not None or not typed_email):
+                session = bank_payments.pay(work, session, email)
+            elif is_open and card is not None and (email is not None or not typed_email):
                 session = pay(work, session, card, email)
         if not is_open:
             return _closed(session), 409

@@ -5,6 +5,7 @@ from typing import Any
 from soulseer.sandbox.stripe.balances import book
 from soulseer.sandbox.stripe.cards import Card
 from soulseer.sandbox.stripe.customers import new_customer
+from soulseer.sandbox.stripe.payment_methods import keep_card
 from soulseer.sandbox.stripe.store import Document
 from soulseer.sandbox.stripe.work import Work, new_id
 
@@ -20,10 +21,24 @@ def pay(work: Work, session: Document, card: Card, email: str | None = None) -> 
     Paid: complete, with a succeeded intent, a charge and its balance transaction. Declined: still open, and the intent
     bears the error in `last_payment_error`.
     """
-    intent = _intent_for(work, session)
-    charge = _charge(work, intent, card, email)
+    intent = intent_for(work, session)
+    charge = new_charge(intent, card, email, work.now)
     if card.decline is not None:
         return _decline(work, session, intent, charge, card)
+    if session["customer"] and (
+        session["payment_method_options"].get("card") or intent["setup_future_usage"]
+    ):
+        charge["payment_method"] = keep_card(work, session["customer"], card)["id"]
+    succeed(work, intent, charge)
+    session = complete(work, session, intent, email) | {"payment_status": "paid"}
+    work.save(session)
+    announce_success(work, intent, charge)
+    work.announce("checkout.session.completed", session)
+    return session
+
+
+def succeed(work: Work, intent: Document, charge: Document) -> None:
+    """The charge's money is the account's; nothing is announced yet."""
     line = book(work, charge, kind="charge", amount=charge["amount"], fee=processing_fee(charge["amount"]))
     charge["balance_transaction"] = line["id"]
     work.save(charge)
@@ -35,6 +50,15 @@ def pay(work: Work, session: Document, card: Card, email: str | None = None) -> 
         "status": "succeeded",
     }
     work.save(intent)
+
+
+def announce_success(work: Work, intent: Document, charge: Document) -> None:
+    work.announce("charge.succeeded", charge)
+    work.announce("payment_intent.succeeded", intent)
+
+
+def complete(work: Work, session: Document, intent: Document, email: str | None) -> Document:
+    """The session as it is once the buyer is through with it; whether it is paid is said apart."""
     details = session["customer_details"] or {
         "name": None,
         "phone": None,
@@ -42,31 +66,39 @@ def pay(work: Work, session: Document, card: Card, email: str | None = None) -> 
         "tax_exempt": "none",
         "tax_ids": None,
     }
-    session |= {
+    return session | {
         "customer": session["customer"] or _new_customer(work, session, email),
         "customer_details": details | {"email": email or details.get("email")},
         "payment_intent": intent["id"],
-        "payment_status": "paid",
         "status": "complete",
         "url": None,
     }
-    work.save(session)
-    work.announce("charge.succeeded", charge)
-    work.announce("payment_intent.succeeded", intent)
-    work.announce("checkout.session.completed", session)
-    return session
 
 
-def _intent_for(work: Work, session: Document) -> Document:
+def intent_for(work: Work, session: Document) -> Document:
     """The session's payment intent: made at the first attempt, used again after a decline."""
     if session["payment_intent"]:
         return work.get("payment_intent", session["payment_intent"])
     wanted = work.get("intent_data", f"{session['id']}:intent")
+    return new_intent(
+        work,
+        amount=session["amount_total"],
+        currency=session["currency"],
+        customer=session["customer"],
+        methods=session["payment_method_types"],
+        wanted=wanted,
+    )
+
+
+def new_intent(
+    work: Work, *, amount: int, currency: str, customer: str | None, methods: list[str], wanted: Document
+) -> Document:
+    """A payment intent that waits for a payment method; ``wanted`` has its description, metadata and the like."""
     identifier = new_id("pi")
     intent: Document = {
         "id": identifier,
         "object": "payment_intent",
-        "amount": session["amount_total"],
+        "amount": amount,
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": 0,
@@ -79,8 +111,8 @@ def _intent_for(work: Work, session: Document) -> Document:
         "client_secret": f"{identifier}_secret_{new_id('s')[2:]}",
         "confirmation_method": "automatic",
         "created": work.now,
-        "currency": session["currency"],
-        "customer": session["customer"],
+        "currency": currency,
+        "customer": customer,
         "description": wanted["description"],
         "last_payment_error": None,
         "latest_charge": None,
@@ -90,7 +122,7 @@ def _intent_for(work: Work, session: Document) -> Document:
         "on_behalf_of": None,
         "payment_method": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": session["payment_method_types"],
+        "payment_method_types": methods,
         "processing": None,
         "receipt_email": wanted["receipt_email"],
         "review": None,
@@ -108,7 +140,8 @@ def _intent_for(work: Work, session: Document) -> Document:
     return intent
 
 
-def _charge(work: Work, intent: Document, card: Card, email: str | None) -> Document:
+def new_charge(intent: Document, card: Card, email: str | None, now: int) -> Document:
+    """The attempt to charge a card; not saved yet."""
     declined = card.decline
     return {
         "id": new_id("ch"),
@@ -123,7 +156,7 @@ def _charge(work: Work, intent: Document, card: Card, email: str | None) -> Docu
         "billing_details": {"address": None, "email": email, "name": None, "phone": None, "tax_id": None},
         "calculated_statement_descriptor": "SOULSEER",
         "captured": not declined,
-        "created": work.now,
+        "created": now,
         "currency": intent["currency"],
         "customer": intent["customer"],
         "description": intent["description"],
@@ -167,21 +200,30 @@ def _outcome(card: Card) -> dict[str, Any]:
 
 
 def _decline(work: Work, session: Document, intent: Document, charge: Document, card: Card) -> Document:
+    work.save(charge)
+    decline_intent(work, intent, charge, card)
+    session |= {"payment_intent": intent["id"]}
+    work.save(session)
+    announce_failure(work, intent, charge)
+    return session
+
+
+def decline_intent(work: Work, intent: Document, charge: Document, card: Card) -> None:
+    """The intent bears why the charge failed, and waits for another payment method."""
     decline = card.decline
     error = {"type": "card_error", "charge": charge["id"], "code": charge["failure_code"], "message": charge["failure_message"],
              "decline_code": decline.decline_code if decline else None}  # fmt: skip
-    work.save(charge)
     intent |= {
         "last_payment_error": error,
         "latest_charge": charge["id"],
         "status": "requires_payment_method",
     }
     work.save(intent)
-    session |= {"payment_intent": intent["id"]}
-    work.save(session)
+
+
+def announce_failure(work: Work, intent: Document, charge: Document) -> None:
     work.announce("charge.failed", charge)
     work.announce("payment_intent.payment_failed", intent)
-    return session
 
 
 def _new_customer(work: Work, session: Document, email: str | None) -> str | None:

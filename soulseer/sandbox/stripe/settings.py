@@ -47,5 +47,4 @@ def settings_from(environ: Mapping[str, str], port: int, directory: Path) -> Str
         webhook_url=environ.get("STRIPE_WEBHOOK_URL") or f"{product_url}/stripe/webhook/",
         product_url=product_url,
         directory=directory,
-        unsubscribed=("customer.created",),
     )
