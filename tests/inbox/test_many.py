@@ -24,7 +24,8 @@ COPIES, AT_ONCE = 5, 50
 
 
 @pytest.mark.timeout(600)
-def test_each_event_has_one_effect(sandbox: Sandbox, app: Flask, count: int = 1000) -> None:
+def test_each_event_has_one_effect(sandbox: Sandbox, app: Flask) -> None:
+    count = 1000
     person = factories.person()
     first = begun(person.id, "25.00")
     sandbox.faults(drop_webhooks=1000)
