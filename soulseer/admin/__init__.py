@@ -12,6 +12,7 @@ from soulseer.admin.dashboard import DashboardView, IndexView
 from soulseer.admin.disputes import DisputesView
 from soulseer.admin.jobs import JobsView
 from soulseer.admin.people import PeopleView
+from soulseer.admin.promotions import PromotionsView
 from soulseer.admin.reconciliation import DaysView, DifferencesView, ReconciliationsView
 from soulseer.admin.refunds import RefundsView
 from soulseer.admin.runs import RunsView
@@ -35,6 +36,7 @@ def init_admin(app: Flask, *, environment: str) -> None:
         TransactionsView("Transactions", "Money"),
         AlertsView("Alerts", "Money"),
         TopUpsView("Top-ups", "Money"),
+        PromotionsView("Promotional credit", "Money"),
         SubscriptionsView("Subscriptions", "Money"),
         RefundsView("Refunds", "Money"),
         DisputesView("Disputes", "Money"),

@@ -16,6 +16,7 @@ from soulseer.services import audit, ledger
 from soulseer.services.ledger import raise_alert
 from tests.disputes.planted import lost_dispute
 from tests.factories import START
+from tests.promotions.credit import give
 from tests.readings.room import Room
 from tests.refunds.planted import waiting_refund
 from tests.reconciliation import plant
@@ -42,6 +43,7 @@ class World:
     reconciliation: int
     dispute: int
     subscription: int
+    promotion: int
     refund: int
 
     def pages(self) -> dict[str, list[str]]:
@@ -62,6 +64,11 @@ class World:
             ],
             "alerts": ["/admin/alerts/", f"/admin/alerts/{self.alert}/"],
             "top_ups": ["/admin/top-ups/", f"/admin/top-ups/{self.top_up}/"],
+            "promotions": [
+                "/admin/promotions/",
+                f"/admin/promotions/{self.promotion}/",
+                "/admin/promotions/person/",
+            ],
             "subscriptions": ["/admin/subscriptions/", f"/admin/subscriptions/{self.subscription}/"],
             "disputes": ["/admin/disputes/", f"/admin/disputes/{self.dispute}/"],
             "differences": ["/admin/differences/", f"/admin/differences/{self.difference}/"],
@@ -87,6 +94,7 @@ class World:
             "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
             "run_job": "/admin/jobs/billing_tick/run/",
+            "grant_promotion": f"/admin/promotions/person/{self.client}/grant/",
             "cancel_subscription": f"/admin/subscriptions/{self.subscription}/cancel/",
             "make_refund": f"/admin/refunds/ask/reading/{self.over}/",
             "approve_refund": f"/admin/refunds/{self.refund}/approve/",
@@ -188,5 +196,6 @@ def build() -> World:
         reconciliation=plant.run(),
         dispute=lost_dispute(),
         subscription=running_subscription(SCRIPT, over.client.id),
+        promotion=give(over.client.id, "5.00", reason=SCRIPT),
         refund=waiting_refund(over.id, SCRIPT),
     )

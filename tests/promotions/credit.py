@@ -13,14 +13,16 @@ from tests.factories import START
 _numbers = count(1)
 
 
-def give(person_id: int, amount: str, seconds: float = 86_400, *, at: float = 0) -> int:
+def give(
+    person_id: int, amount: str, seconds: float = 86_400, *, at: float = 0, reason: str = "for the test"
+) -> int:
     """Grant ``amount`` dollars at ``at`` seconds after START, which expire ``seconds`` after START; the grant's id."""
     with transaction():
         made, new = promotion_grants.grant(
             person_id,
             Decimal(amount),
             START + timedelta(seconds=seconds),
-            "for the test",
+            reason,
             START + timedelta(seconds=at),
             key=f"test:{next(_numbers)}",
         )
