@@ -11,6 +11,7 @@ from soulseer.admin.audit import AuditView
 from soulseer.admin.dashboard import DashboardView, IndexView
 from soulseer.admin.disputes import DisputesView
 from soulseer.admin.jobs import JobsView
+from soulseer.admin.payouts import PayoutAccountsView, PayoutsView
 from soulseer.admin.people import PeopleView
 from soulseer.admin.promotions import PromotionsView
 from soulseer.admin.reconciliation import DaysView, DifferencesView, ReconciliationsView
@@ -40,6 +41,8 @@ def init_admin(app: Flask, *, environment: str) -> None:
         SubscriptionsView("Subscriptions", "Money"),
         RefundsView("Refunds", "Money"),
         DisputesView("Disputes", "Money"),
+        PayoutsView("Payouts", "Money"),
+        PayoutAccountsView("Payout accounts", "Money"),
         DifferencesView("Differences", "Money"),
         ReconciliationsView("Reconciliations", "Money"),
         DaysView("Days", "Money"),

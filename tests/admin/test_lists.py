@@ -116,6 +116,9 @@ def test_only_what_the_matrix_calls_an_action_takes_a_post(app: Flask) -> None:
         "admin_differences.explain",
         "admin_differences.ask",
         "admin_days.close",
+        "admin_payouts.retry",
+        "admin_payout_accounts.pause",
+        "admin_payout_accounts.resume",
         "admin_webhooks.replay",
         "admin_webhooks.replay_all",
     }

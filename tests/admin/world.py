@@ -17,6 +17,7 @@ from soulseer.services.ledger import raise_alert
 from tests.disputes.planted import lost_dispute
 from tests.factories import START
 from tests.promotions.credit import give
+from tests.payouts.planted import open_payout
 from tests.readings.room import Room
 from tests.refunds.planted import waiting_refund
 from tests.reconciliation import plant
@@ -45,6 +46,8 @@ class World:
     subscription: int
     promotion: int
     refund: int
+    payout: int
+    paid_reader: int
 
     def pages(self) -> dict[str, list[str]]:
         """Every address of the console that is read, by its page in the matrix of permissions."""
@@ -71,6 +74,8 @@ class World:
             ],
             "subscriptions": ["/admin/subscriptions/", f"/admin/subscriptions/{self.subscription}/"],
             "disputes": ["/admin/disputes/", f"/admin/disputes/{self.dispute}/"],
+            "payouts": ["/admin/payouts/", f"/admin/payouts/{self.payout}/"],
+            "payout_accounts": ["/admin/payout-accounts/", f"/admin/payout-accounts/{self.paid_reader}/"],
             "differences": ["/admin/differences/", f"/admin/differences/{self.difference}/"],
             "reconciliations": ["/admin/reconciliations/", f"/admin/reconciliations/{self.reconciliation}/"],
             "days": ["/admin/days/"],
@@ -100,6 +105,9 @@ class World:
             "approve_refund": f"/admin/refunds/{self.refund}/approve/",
             "decline_refund": f"/admin/refunds/{self.refund}/decline/",
             "cancel_refund": f"/admin/refunds/{self.refund}/cancel/",
+            "retry_payout": f"/admin/payouts/{self.payout}/retry/",
+            "pause_payouts": f"/admin/payout-accounts/{self.paid_reader}/pause/",
+            "resume_payouts": f"/admin/payout-accounts/{self.paid_reader}/resume/",
             "approve_difference": f"/admin/differences/{self.difference}/approve/",
             "explain_difference": f"/admin/differences/{self.difference}/explain/",
             "ask_about_difference": f"/admin/differences/{self.difference}/ask/",
@@ -175,6 +183,7 @@ def build() -> World:
             ),
         ]
         db.session.add_all(rows)
+    payout, paid_reader = open_payout(SCRIPT)
     with db.session.no_autoflush:
         newest = {
             model: db.session.scalar(db.select(model.id).order_by(model.id.desc()).limit(1))
@@ -198,4 +207,6 @@ def build() -> World:
         subscription=running_subscription(SCRIPT, over.client.id),
         promotion=give(over.client.id, "5.00", reason=SCRIPT),
         refund=waiting_refund(over.id, SCRIPT),
+        payout=payout,
+        paid_reader=paid_reader,
     )
