@@ -8,7 +8,13 @@ from sqlalchemy import text
 from soulseer.db import db
 from soulseer.domain.accounts import CHART, AccountKind
 from soulseer.domain.transfers import TRANSFERS, TransferKind
-from soulseer.services import dispute_checks, payout_checks, promotion_checks, subscription_checks
+from soulseer.services import (
+    dispute_checks,
+    payout_checks,
+    promotion_checks,
+    reconciliation_checks,
+    subscription_checks,
+)
 
 LISTED = 50
 
@@ -177,6 +183,7 @@ CHECKS: tuple[tuple[str, str], ...] = (
     *dispute_checks.CHECKS,
     *payout_checks.CHECKS,
     *promotion_checks.CHECKS,
+    *reconciliation_checks.CHECKS,
     *subscription_checks.CHECKS,
     (
         "guards_stand",
@@ -204,6 +211,7 @@ GUARDS = (
     *dispute_checks.GUARDS,
     *payout_checks.GUARDS,
     *promotion_checks.GUARDS,
+    *reconciliation_checks.GUARDS,
     *subscription_checks.GUARDS,
 )
 

@@ -27,6 +27,7 @@ KEPT = (
     *("earning", "payout", "payout_account", "payout_reversal"),
     *("dispute", "spending_hold"),
     *("promotional_credit", "promotional_spend"),
+    *("closed_day", "reconciliation_difference"),
 )
 
 
@@ -254,6 +255,19 @@ PLANTS = [
     ("what_was_given_back_had_been_spent", "UPDATE promotional_spend SET returned = 0"),
     ("movements_are_declared", FORGED.format(kind="'top_up'", rises=WALLET, falls=REVENUE)),
     ("movements_are_declared", "UPDATE ledger_transaction SET kind = 'payout' WHERE kind = 'fair_credit'"),
+    (
+        "closed_days_keep_their_sums",
+        "INSERT INTO closed_day (day, closed_at, closed_by, reason, sums, explained) "
+        """SELECT (max(created_at) AT TIME ZONE 'UTC')::date, now(), 1, '', '{"tip": {"count": 1, "amount": "5.00"}}', 0 """
+        "FROM ledger_transaction",
+    ),
+    (
+        "differences_are_mended_by_their_entry",
+        "INSERT INTO reconciliation_difference (reference, class, state, words, ledger_amount, stripe_amount, gap, day, "
+        "first_seen_at, last_seen_at, settled_at, transaction_id) "
+        f"SELECT 'pi_1', 'amount', 'mended', '', 0, 1, 1, '2026-11-20', now(), now(), now(), ({CREDIT})",
+    ),
+    ("guards_stand", "ALTER TABLE reading_minute DISABLE TRIGGER reading_minute_day_open"),
     ("guards_stand", "ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_append_only"),
     ("guards_stand", "ALTER TABLE ledger_entry DISABLE TRIGGER ALL"),
     ("guards_stand", "ALTER TABLE ledger_account ENABLE REPLICA TRIGGER ledger_account_frozen"),
@@ -263,6 +277,7 @@ PLANTS = [
 # What a plant takes away and its test puts back.
 REPAIRS = (
     "ALTER TABLE ledger_entry ENABLE TRIGGER ALL",
+    "ALTER TABLE reading_minute ENABLE TRIGGER reading_minute_day_open",
     "ALTER TABLE ledger_account ENABLE TRIGGER ledger_account_frozen",
 )
 
