@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 
 from soulseer import gateways
 from soulseer.db import db
@@ -53,13 +53,13 @@ def _signs(session_id: int, now: datetime) -> Signs:
 
 def frozen_clients(limit: int = 500) -> list[int]:
     """People with a standing hold who are the client of a live reading."""
-    held = exists().where(
-        SpendingHold.person_id == ReadingSession.client_id, SpendingHold.lifted_at.is_(None)
-    )
     found = db.session.scalars(
-        select(ReadingSession.client_id)
-        .join(LiveParticipant, LiveParticipant.reading_session_id == ReadingSession.id)
-        .where(LiveParticipant.person_id == ReadingSession.client_id, held)
+        select(SpendingHold.person_id)
+        .join(LiveParticipant, LiveParticipant.person_id == SpendingHold.person_id)
+        .join(ReadingSession, ReadingSession.id == LiveParticipant.reading_session_id)
+        .where(SpendingHold.lifted_at.is_(None), ReadingSession.client_id == SpendingHold.person_id)
+        .distinct()
+        .order_by(SpendingHold.person_id)
         .limit(limit)
     )
     return list(found)

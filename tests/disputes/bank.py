@@ -15,7 +15,7 @@ from soulseer.models.ledger import LedgerTransaction
 from soulseer.models.payments import TopUp
 from soulseer.services import holds, ledger, ledger_check
 from tests.factories import START
-from tests.money_in.conftest import Sandbox
+from tests.money_in.conftest import SECRET_KEY, Sandbox
 from tests.money_in.events import begun, top_up, wait_for, work
 
 
@@ -60,6 +60,15 @@ def ask_back(sandbox: Sandbox, top_up: TopUp, cents: int | None = None, **more: 
 def bank(sandbox: Sandbox, dispute_id: str, deed: str) -> None:
     """The bank decides (win, lose) or goes on (escalate)."""
     answer = requests.post(f"{sandbox.stripe}/sandbox/disputes/{dispute_id}/{deed}", timeout=10)
+    assert answer.ok, answer.text
+
+
+def give_back(sandbox: Sandbox, top_up: TopUp, cents: int) -> None:
+    """Refund a part of a payment in Stripe's dashboard."""
+    with sandbox.stand_in.work() as work_unit:
+        checkout = work_unit.get("checkout.session", str(top_up.stripe_checkout_session_id))
+    wanted = {"payment_intent": checkout["payment_intent"], "amount": cents}
+    answer = requests.post(f"{sandbox.stripe}/v1/refunds", data=wanted, auth=(SECRET_KEY, ""), timeout=10)
     assert answer.ok, answer.text
 
 
