@@ -9,7 +9,7 @@ from soulseer.admin.base import ListView
 from soulseer.admin.filters import Choice, Words, days
 from soulseer.admin.formats import DASH, badge, link
 from soulseer.models.payments import WEBHOOK_STATUSES, WEBHOOK_WAYS
-from soulseer.services import console_money_in, console_people, replays
+from soulseer.services import console_money_in, console_people, event_pulls, replays
 from soulseer.services.console import Listed, Window
 
 
@@ -52,6 +52,7 @@ class WebhooksView(ListView):
     replayable = replays.REPLAYABLE
 
     def rows(self, window: Window, **criteria: Any) -> Listed:
+        self._template_args["covered_until"] = event_pulls.covered_until()
         return console_money_in.webhooks(window, **criteria)
 
     def show(self, id: int) -> str:

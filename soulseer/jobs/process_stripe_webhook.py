@@ -1,5 +1,6 @@
 """Acts on the inbox's events, and asks Stripe about top-ups whose event was lost or never came (design §2, §5)."""
 
+import time
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -14,13 +15,17 @@ from soulseer.jobs.context import JobContext, whole_number
 from soulseer.services import top_ups, webhooks
 from soulseer.services.top_ups import Outcome
 
+# For the events and for the top-ups, each: well within the job's time-out. The next sweep goes on with what is left.
+LONGEST_SECONDS = 240
+
 log = structlog.get_logger(__name__)
 
 
 def run(context: JobContext) -> dict[str, Any]:
     """Act on the event of the row named by the argument ``event``; without it, on all that is due.
 
-    Gives counts of events by the status they came to (``later``: waits for another event), and of top-ups asked about by what that came to.
+    Gives counts of events by the status they came to (``later``: waits for another event), and of top-ups asked about by
+    what that came to.
     """
     wanted = whole_number(context, "event")
     if whole_number(context, webhooks.WOKEN):
@@ -33,9 +38,11 @@ def run(context: JobContext) -> dict[str, Any]:
         status = process_event(context, wanted)
         return {status or "nothing_due": 1}
     counts: Counter[str] = Counter()
-    while (status := process_event(context)) is not None:
+    over = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < over and (status := process_event(context)) is not None:
         counts[status] += 1
-    while (outcome := check_top_up(context)) is not None:
+    over = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < over and (outcome := check_top_up(context)) is not None:
         counts[f"top_up_{outcome}"] += 1
     return dict(counts)
 

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer import gateways
-from soulseer.db import db
+from soulseer.db import Read, db
 from soulseer.gateways.stripe import StripeEvent, instant_of
 from soulseer.models.payments import WebhookEvent
 from soulseer.services import ledger
@@ -27,9 +27,13 @@ VENDOR = "stripe"
 UNDONE = ("received", "failed")
 # A worker that died with an event in hand gives it up after this.
 LEASE = timedelta(minutes=2)
+STORED = (
+    "vendor", "event_id", "type", "livemode", "payload", "status", "attempts", "received_at", "next_attempt_at", "came_by",
+    "created_at",
+)  # fmt: skip
 # The name under which a run is asked for; should it get lost with Redis, the next event asks again after this.
 WOKEN, WAKE_SECONDS = "woken", 30
-# Twice as long each time: after about two hours a fault is put before a person, after more than three days (Stripe
+# Twice as long each time: after about an hour a fault is put before a person, after more than three days (Stripe
 # itself delivers for as long) it is given up.
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=30), timedelta(hours=6)
 ALERT_AT, MOST_ATTEMPTS = 8, 24
@@ -46,14 +50,18 @@ class Task:
     question: Question | None = None
 
 
+# Built once: it is all that stands between Stripe and its answer.
+_STORE = Read(
+    upsert(WebhookEvent.__table__)
+    .values({name: bindparam(name) for name in STORED})
+    .on_conflict_do_nothing(index_elements=["vendor", "event_id"])
+    .returning(WebhookEvent.__table__.c.id)
+)
+
+
 def receive(event: StripeEvent, payload: bytes, now: datetime) -> int | None:
     """Store a verified event; its row's id, None where the same event was stored before. One INSERT."""
-    return db.session.scalar(
-        upsert(WebhookEvent)
-        .values(as_row(event, payload, now, came_by="webhook"))
-        .on_conflict_do_nothing(index_elements=["vendor", "event_id"])
-        .returning(WebhookEvent.id)
-    )
+    return _STORE.scalar(as_row(event, payload, now, came_by="webhook"))
 
 
 def as_row(event: StripeEvent, payload: bytes, now: datetime, *, came_by: str) -> dict[str, Any]:
