@@ -14,6 +14,7 @@ from soulseer.domain.errors import QueueUnavailable
 from soulseer.domain.money import from_cents
 from soulseer.domain.schedule import QUEUES
 from soulseer.gateways.queue import WorkerState
+from soulseer.models.disputes import Dispute
 from soulseer.models.ledger import LedgerAlert, ReadingMinute
 from soulseer.models.operations import JobRun
 from soulseer.models.payments import TopUp, WebhookEvent
@@ -55,7 +56,7 @@ class Queues:
 @dataclass(frozen=True)
 class Now:
     """``counts`` by name: the states of sessions, ``alerts``, the statuses of webhook events, ``failed_runs``,
-    ``differences``, ``top_ups``."""
+    ``differences``, ``disputes``, ``top_ups``."""
 
     counts: Mapping[str, Waiting]
     money: Money
@@ -94,6 +95,7 @@ def counts(instant: datetime) -> dict[str, Waiting]:
             ReconciliationDifference.first_seen_at,
             ReconciliationDifference.state == "open",
         ),
+        _count(literal("disputes"), Dispute.opened_at, Dispute.state == "needs_response"),
         _count(literal("top_ups"), TopUp.created_at, TopUp.state.in_(("created", "open"))),
     ]
     rows = db.session.execute(union_all(*branches))
