@@ -17,7 +17,7 @@ from soulseer.models.disputes import DisputeResponse
 from soulseer.models.operations import AuditEntry
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import ReadingReceipt
-from soulseer.services import dispute_responses, evidence, evidence_pack, logins
+from soulseer.services import console_now, dispute_responses, evidence, evidence_pack, logins
 from tests import factories
 from tests.admin.conftest import Browser, browser  # noqa: F401 - a fixture
 from tests.disputes.bank import ask_back, catch_up, dispute, paid
@@ -211,3 +211,12 @@ def test_the_console_downloads_answers_and_writes_off(sandbox: Sandbox, browser)
     assert done == {"dispute.pack_downloaded": REASON, "dispute.evidence_asked": REASON}
     listed = staff.get("/admin/disputes/", query_string={"open": "yes", "stripe": name}).text
     assert f"/admin/disputes/{dispute_id}/" in listed
+
+
+def test_the_front_page_tells_how_many_wait_for_an_answer(sandbox: Sandbox, browser) -> None:  # type: ignore[no-untyped-def]  # noqa: F811
+    staff: Browser = browser("support")
+    assert 'href="/admin/disputes/?state=needs_response"' in staff.get("/admin/dashboard/").text
+    ask_back(sandbox, paid(sandbox, factories.person().id))
+    catch_up(sandbox)
+    with transaction():
+        assert console_now.counts(clock.now())["disputes"].count == 1
