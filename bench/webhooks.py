@@ -21,7 +21,7 @@ from bench.drain import drain
 from bench.harness import median, product
 from bench.pages import serve
 
-ROUNDS, CONNECTIONS = 5, 8
+ROUNDS, CONNECTIONS = 15, 8
 SECRET = "whsec_bench"
 # A Checkout session as Stripe sends it has some two kilobytes.
 PADDING = {"note": "x" * 1800}
@@ -123,4 +123,4 @@ def main(duration: int, deliveries: int) -> None:
 
 if __name__ == "__main__":
     numbers = [int(text) for text in sys.argv[1:]]
-    main(*(numbers + [3, 5000][len(numbers) :]))
+    main(*(numbers + [1, 5000][len(numbers) :]))
