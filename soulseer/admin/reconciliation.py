@@ -7,6 +7,7 @@ from typing import Any
 from flask import request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from markupsafe import Markup
 
 from soulseer.admin.base import Guarded, ListView
 from soulseer.admin.filters import Choice, Words
@@ -41,7 +42,9 @@ class DifferencesView(ListView):
         "gap": lambda view, context, row, name: money(row.ReconciliationDifference.gap, True),
         "words": lambda view, context, row, name: row.ReconciliationDifference.words,
         "reference": lambda view, context, row, name: row.ReconciliationDifference.reference,
-        "day": lambda view, context, row, name: row.ReconciliationDifference.day.isoformat(),
+        "day": lambda view, context, row, name: Markup('<span class="nowrap">{}</span>').format(
+            row.ReconciliationDifference.day
+        ),
     }
     column_filters = (
         Choice("state", "State", DIFFERENCE_STATES),
