@@ -13,6 +13,7 @@ from soulseer.services import (
     payout_checks,
     promotion_checks,
     reconciliation_checks,
+    refund_checks,
     subscription_checks,
 )
 
@@ -184,6 +185,7 @@ CHECKS: tuple[tuple[str, str], ...] = (
     *payout_checks.CHECKS,
     *promotion_checks.CHECKS,
     *reconciliation_checks.CHECKS,
+    *refund_checks.CHECKS,
     *subscription_checks.CHECKS,
     (
         "guards_stand",
@@ -212,6 +214,7 @@ GUARDS = (
     *payout_checks.GUARDS,
     *promotion_checks.GUARDS,
     *reconciliation_checks.GUARDS,
+    *refund_checks.GUARDS,
     *subscription_checks.GUARDS,
 )
 
@@ -222,6 +225,7 @@ CONSTRAINTS = (
     "ck_reading_minute_balanced",
     "ck_reading_receipt_balanced",
     "uq_top_up_stripe_checkout_session_id",
+    *refund_checks.CONSTRAINTS,
     *subscription_checks.CONSTRAINTS,
 )
 

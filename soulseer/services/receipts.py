@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, bindparam, select
+from sqlalchemy import BigInteger, and_, bindparam, func, select
 
 from soulseer.db import Read, db
 from soulseer.domain.accounts import AccountKind
@@ -50,6 +50,7 @@ class LineKind(StrEnum):
     MINUTE = "minute"
     PAUSE = "pause"
     CREDIT = "credit"
+    REFUND = "refund"
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Receipt:
-    """``total`` is the sum of the lines. ``events`` are all moves, in the order of their recording."""
+    """``total`` is the sum of the lines. ``events`` are all moves, in the order of their recording. ``refunds`` are what
+    was given back after the receipt was written: they stand beneath it."""
 
     lines: tuple[Line, ...]
     total: Decimal
     events: tuple[ReadingSessionEvent, ...]
+    refunds: tuple[Line, ...] = ()
+
+    @property
+    def left(self) -> Decimal:
+        """The total less what was given back since."""
+        return self.total + sum((line.amount for line in self.refunds if line.amount is not None), Decimal(0))
 
 
 @dataclass(frozen=True)
@@ -153,11 +161,14 @@ def receipt(session: ReadingSession, role: Role) -> Receipt:
         )
     )
     stretches = stretches_of(events)
-    lines = [*_minutes(session, role, stretches), *_pauses(stretches), *_credit(session, role)]
+    given_back = list(_given_back(session, role))
+    credit = [line for line in given_back if line.kind is LineKind.CREDIT]
+    lines = [*_minutes(session, role, stretches), *_pauses(stretches), *credit]
     # A minute's time goes on after a pause that began within it: what began earlier is told first.
     lines.sort(key=lambda line: (line.kind is LineKind.CREDIT, line.at, line.kind is LineKind.MINUTE))
     total = sum((line.amount for line in lines if line.amount is not None), Decimal("0.00"))
-    return Receipt(tuple(lines), total, events)
+    refunds = tuple(line for line in given_back if line.kind is LineKind.REFUND)
+    return Receipt(tuple(lines), total, events, refunds)
 
 
 def stretches_of(events: Sequence[ReadingSessionEvent]) -> list[Stretch]:
@@ -211,8 +222,14 @@ def _pauses(stretches: Sequence[Stretch]) -> Iterator[Line]:
             yield Line(LineKind.PAUSE, stretch.since, until=stretch.until, cause=stretch.cause)
 
 
-def _credit(session: ReadingSession, role: Role) -> Iterator[Line]:
-    """The fair credit: what the wallet got back, or what the reader's accounts gave for it."""
+_GIVEN_BACK = {
+    TransferKind.FAIR_CREDIT.value: LineKind.CREDIT,
+    TransferKind.REFUND_TO_WALLET.value: LineKind.REFUND,
+}
+
+
+def _given_back(session: ReadingSession, role: Role) -> Iterator[Line]:
+    """The fair credit and the refunds: what the client got back, or what the reader's accounts gave for it."""
     kinds = (
         [AccountKind.CLIENT_WALLET, AccountKind.CLIENT_PROMOTIONAL_CREDIT]
         if role is Role.CLIENT
@@ -223,15 +240,21 @@ def _credit(session: ReadingSession, role: Role) -> Iterator[Line]:
         ]
     )
     rows = db.session.execute(
-        select(LedgerTransaction.created_at, LedgerEntry.amount)
+        select(
+            LedgerTransaction.id,
+            LedgerTransaction.kind,
+            LedgerTransaction.created_at,
+            func.sum(LedgerEntry.amount).label("amount"),
+        )
         .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
         .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
         .where(
             LedgerTransaction.reading_session_id == session.id,
-            LedgerTransaction.kind == TransferKind.FAIR_CREDIT.value,
+            LedgerTransaction.kind.in_(_GIVEN_BACK),
             LedgerAccount.kind.in_([kind.value for kind in kinds]),
         )
+        .group_by(LedgerTransaction.id)
+        .order_by(LedgerTransaction.id)
     ).all()
-    if rows:
-        given = sum((amount for _, amount in rows), Decimal("0.00"))
-        yield Line(LineKind.CREDIT, rows[0][0], -given if role is Role.CLIENT else given)
+    for row in rows:
+        yield Line(_GIVEN_BACK[row.kind], row.created_at, -row.amount if role is Role.CLIENT else row.amount)

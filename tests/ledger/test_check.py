@@ -19,6 +19,7 @@ from tests.conftest import empty_tables
 from tests.disputes.planted import lost_dispute
 from tests.factories import START
 from tests.readings.room import Room
+from tests.refunds.planted import booked_refunds
 
 NAMES = [*(name for name, _ in ledger_check.CHECKS), "movements_are_declared"]
 KEPT = (
@@ -27,6 +28,7 @@ KEPT = (
     *("earning", "payout", "payout_account", "payout_reversal"),
     *("dispute", "spending_hold"),
     *("promotional_credit", "promotional_spend"),
+    *("refund", "reversal", "withdrawal"),
     *("closed_day", "reconciliation_difference"),
 )
 
@@ -58,6 +60,7 @@ def books(migrated_app: Flask, superuser: psycopg.Connection) -> Iterator[Books]
         _top_up(active.client.id)
         lost_dispute()
         _credited()
+        booked_refunds(done.id)
         assert ledger_check.check() == []
     superuser.execute("DROP SCHEMA IF EXISTS kept CASCADE; CREATE SCHEMA kept")
     for table in KEPT:
@@ -268,6 +271,12 @@ PLANTS = [
         f"SELECT 'pi_1', 'amount', 'mended', '', 0, 1, 1, '2026-11-20', now(), now(), now(), ({CREDIT})",
     ),
     ("guards_stand", "ALTER TABLE reading_minute DISABLE TRIGGER reading_minute_day_open"),
+    ("refunds_are_booked_once", "UPDATE ledger_transaction SET idempotency_key = 'x' WHERE kind = 'refund_to_wallet'"),
+    ("refunds_are_booked_once", FORGED.format(kind="'refund_to_wallet'", rises=WALLET, falls=REVENUE)),
+    ("refunds_book_what_was_previewed", "UPDATE refund SET plan = '[]' WHERE destination = 'card'"),
+    ("refunded_amounts_agree", "UPDATE top_up SET refunded_amount = 0 WHERE refunded_amount > 0"),
+    ("reversals_follow_their_refunds", "UPDATE reversal SET refunded = refunded + 1"),
+    ("reversals_have_their_sources_parts", "UPDATE reversal SET total = total + 1"),
     ("guards_stand", "ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_append_only"),
     ("guards_stand", "ALTER TABLE ledger_entry DISABLE TRIGGER ALL"),
     ("guards_stand", "ALTER TABLE ledger_account ENABLE REPLICA TRIGGER ledger_account_frozen"),
