@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from soulseer import gateways
+from soulseer.db import db, transaction
 from soulseer.domain import clock
 from soulseer.gateways.stripe import StripeUnavailable
+from soulseer.jobs import runner
 from soulseer.jobs.context import JobArgumentError
+from soulseer.models.operations import JobRun
 from soulseer.services import event_pulls
 from tests import factories
 from tests.inbox.pulls import DAYS, HOURS, cursor, pull, set_cursor, stored, unheard
@@ -230,6 +234,14 @@ def test_stripe_down_fails_the_run_and_the_next_one_makes_it_good(sandbox: Sandb
         pull()
     assert cursor() is None
     assert pull()["stored"] == 2
+
+
+def test_the_schedule_runs_it_and_its_row_says_what_it_found(sandbox: Sandbox) -> None:
+    unheard(sandbox, 2)
+    runner.run(runner.Request("pull_stripe_events", slot="20261121T080000Z", arguments={"hours": "2"}))
+    with transaction():
+        row = db.session.scalars(select(JobRun)).one()
+    assert (row.outcome, row.counts["listed"], row.counts["stored"]) == ("succeeded", 2, 2)
 
 
 def test_without_a_key_there_is_nothing_to_pull(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
