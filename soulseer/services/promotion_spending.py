@@ -152,7 +152,8 @@ def cover(person_id: int, amount: Decimal, key: str, purpose: str, now: datetime
 
     For charges that are no minutes (a booking, a gift), in their transaction and right before them; ``key`` is unique
     to the charge, ``purpose`` names what is paid (``booking:17``). A charge under a key of its own that was made
-    before must be found before this is called.
+    before must be found before this is called, and all accounts that the charge moves be locked
+    (``ledger.lock_accounts`` with ``credit_of``): here only the client's are.
     """
     wallet_id = ledger.account_id(AccountKind.CLIENT_WALLET, person_id)
     ledger.lock_accounts([wallet_id], credit_of=[person_id])

@@ -1,5 +1,6 @@
 """What a client sees of promotional credit: the wallet, its own page, the API, the meter, the history."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import event
 
 from soulseer.db import db, transaction
 from soulseer.services import ledger_check, promotions, wallets
+from tests.admin.conftest import Browser, statements
 from tests.promotions.credit import give
 from tests.readings.room import Room, at
 
@@ -83,3 +85,38 @@ def test_holding_names_the_first_end(app: Flask, seconds: float) -> None:
         promotions.expire(2, at(100))
     assert promotions.holding(room.client.id, at(100)).next_expiry == at(200)
     assert ledger_check.check() == []
+
+
+def test_the_wallet_shows_credit_beside_cash_without_asking_more(app: Flask, browser) -> None:  # type: ignore[no-untyped-def]
+    client: Browser = browser("client")
+    assert client.person_id is not None
+    client.get("/wallet/")
+    with statements(app) as without:
+        plain = client.get("/wallet/").text
+    assert "promotional credit" not in plain
+    give(client.person_id, "4.50", 86_400 * 300)
+    give(client.person_id, "1.00", 86_400 * 200)
+    with statements(app) as counted:
+        shown = client.get("/wallet/").text
+    assert len(counted) == len(without)
+    assert "and $5.50 <a" in shown
+    assert "8 Jun 2027" in shown
+    # What the header shows is all that can be spent.
+    assert re.search(r"data-wallet-balance>\$5\.50<", shown)
+    with statements(app) as counted:
+        own = client.get("/wallet/promotional-credit/").text
+    assert len(counted) <= 3
+    assert own.count('data-label="Granted"') == 2
+    assert "$4.50" in own
+    wallet = client.get("/api/wallet/").json
+    assert (wallet["balance"], wallet["promotional"], wallet["spendable"]) == ("0.00", "5.50", "5.50")
+    assert wallet["next_expiry"] == "2027-06-08T12:00:00Z"
+    assert client.get("/api/me/").json["wallet"]["balance"] == "0.00"
+
+
+def test_nobody_sees_the_credit_of_somebody_else(app: Flask, browser) -> None:  # type: ignore[no-untyped-def]
+    client, other = browser("client"), browser("client")
+    give(client.person_id, "5.00", 86_400 * 300)
+    assert "No promotional credit" in other.get("/wallet/promotional-credit/").text
+    assert other.get("/api/wallet/").json["promotional"] == "0.00"
+    assert browser().get("/wallet/promotional-credit/").status_code in (302, 401)
