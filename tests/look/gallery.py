@@ -25,6 +25,7 @@ PLACES = {
     "readers": {"browse": "/readers/browse/", "show": "/readers/<slug>/"},
     "reading_list": {"show": "/readings/list/"},
     "wallet": {"show": "/wallet/"},
+    "membership": {"show": "/membership/"},
     "dashboard": {"show": "/dashboard/"},
     "auth": {"login": "/login", "logout": "/logout"},
     "admin": {"index": "/admin/dashboard/"},
