@@ -102,7 +102,12 @@ def pay_debt(person_id: int, now: datetime) -> Decimal:
 
 
 def review(person_id: int, now: datetime) -> None:
-    """Place or lift the holds that follow from open disputes and from what is owed."""
+    """Place or lift the holds that follow from open disputes and from what is owed.
+
+    Under the lock of the client's accounts, so that of two disputes that are decided at once the second one sees the
+    first: call it after what it is to see was flushed.
+    """
+    lock_debt(person_id, now)
     open_states = [state.value for state in OPEN]
     disputed = db.session.scalar(
         select(Dispute.id).where(Dispute.person_id == person_id, Dispute.state.in_(open_states)).limit(1)

@@ -226,3 +226,17 @@ def test_two_disputes_of_one_client_share_the_debt(sandbox: Sandbox) -> None:
     assert holds.spending_frozen(client.id) is None
     assert clearing() == at_stripe(sandbox)
     clean()
+
+
+def test_two_disputes_decided_at_once_leave_no_hold(sandbox: Sandbox, app) -> None:
+    client = factories.person()
+    names = [ask_back(sandbox, paid(sandbox, client.id)) for _ in range(4)]
+    catch_up(sandbox)
+    assert standing(client.id) == ["dispute"]
+    for name in names:
+        bank(sandbox, name, "win")
+    delivered(sandbox)
+    in_threads(app, 4, lambda number: process_stripe_webhook.run(JobContext(now=clock.now())))
+    catch_up(sandbox, timedelta(hours=1))
+    assert (balances(client.id), standing(client.id)) == (("100.00", "0.00"), [])
+    clean()
