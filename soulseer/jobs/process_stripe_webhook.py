@@ -15,7 +15,7 @@ from soulseer.jobs.context import JobContext, whole_number
 from soulseer.services import top_ups, webhooks
 from soulseer.services.top_ups import Outcome
 
-# For the events and for the top-ups, each: well within the job's time-out. The next sweep goes on with what is left.
+# For the events and for the top-ups, each: well within the job's time-out. Another run goes on with what is left.
 LONGEST_SECONDS = 240
 
 log = structlog.get_logger(__name__)
@@ -39,8 +39,11 @@ def run(context: JobContext) -> dict[str, Any]:
         return {status or "nothing_due": 1}
     counts: Counter[str] = Counter()
     over = time.monotonic() + LONGEST_SECONDS
-    while time.monotonic() < over and (status := process_event(context)) is not None:
+    while (status := process_event(context)) is not None:
         counts[status] += 1
+        if time.monotonic() > over:
+            webhooks.wake(f"{context.run_id}-rest")
+            break
     over = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < over and (outcome := check_top_up(context)) is not None:
         counts[f"top_up_{outcome}"] += 1

@@ -82,8 +82,9 @@ def as_row(event: StripeEvent, payload: bytes, now: datetime, *, came_by: str) -
     }
 
 
-def wake(event_row_id: int) -> None:
-    """Have a worker act on what is due, now rather than at the next sweep; call it after the commit.
+def wake(name: object) -> None:
+    """Have a worker act on what is due, now rather than at the next sweep; call it after the commit. The run is queued
+    under ``name``: the row of the event that wakes, or a word of one's own.
 
     One run acts on all that is stored when it begins, so only the first event since then asks for one.
     """
@@ -92,7 +93,7 @@ def wake(event_row_id: int) -> None:
         queue.enqueue(
             "payments",
             "process_stripe_webhook",
-            job_id=f"process_stripe_webhook-{event_row_id}",
+            job_id=f"process_stripe_webhook-{name}",
             arguments={"arguments": {WOKEN: "1"}},
         )
 

@@ -7,13 +7,14 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from soulseer import gateways
 from soulseer.db import db, transaction
 from soulseer.domain import clock
-from soulseer.jobs import worker
+from soulseer.jobs import process_stripe_webhook, worker
+from soulseer.models.operations import JobRun
 from soulseer.services import stripe_handlers, webhooks
 from soulseer.services.stripe_events import (
     PROCESSED,
@@ -204,6 +205,20 @@ def test_what_is_stored_while_a_run_is_under_way_wakes_another(sandbox: Sandbox,
     worker.run(burst=True)
     assert set(statuses().values()) == {"processed"}
     assert len(statuses()) == 2
+
+
+def test_a_run_that_takes_too_long_leaves_the_rest_to_another(
+    sandbox: Sandbox, handle: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle()
+    monkeypatch.setattr(process_stripe_webhook, "LONGEST_SECONDS", -1)
+    for number in range(3):
+        announce(sandbox, f"evt_{number}")
+    worker.run(burst=True)
+    assert set(statuses().values()) == {"processed"}
+    with transaction():
+        counts = list(db.session.scalars(select(JobRun.counts).order_by(JobRun.id)))
+    assert counts[:3] == [{"processed": 1}] * 3
 
 
 def test_an_event_is_due_by_stripes_instant(sandbox: Sandbox) -> None:
