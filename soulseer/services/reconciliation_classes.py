@@ -102,11 +102,11 @@ def _ours_only(facts: Facts, left: list[Movement], young: bool) -> Finding:
 def _theirs_only(facts: Facts, left: list[Line], young: bool, asked: bool) -> Finding:
     types = {line.type for line in left}
     amount = _dollars(sum(line.cents for line in left))
-    if young:
+    if types == {"transfer"} and not facts.movements and not facts.awaited:
+        return _orphan(facts, amount)
+    if young or facts.awaited:
         words = f"Stripe moved {amount} ({_named(types)}); word of it is on its way."
         return Finding("timing", words, None)
-    if types == {"transfer"} and not facts.movements:
-        return _orphan(facts, amount)
     if types <= {"charge", "payment"}:
         return _payment(facts, amount, asked)
     known = {"refund", "payment_refund", "refund_failure", "payment_failure_refund", "adjustment"}

@@ -85,6 +85,8 @@ class Facts:
     held: list[str] = field(default_factory=list)
     # Of our movements those that Stripe is still to be told of: a sweep tries until it is done or refused.
     under_way: set[int] = field(default_factory=set)
+    # Whether a payout of ours made the transfer, and its sweep is still to record so.
+    awaited: bool = False
 
     @property
     def gap(self) -> int:
@@ -124,6 +126,7 @@ def gather(differences: Sequence[ReconciliationDifference]) -> dict[str, Facts]:
     _add_top_ups(found.values())
     _add_readers(found.values())
     _add_under_way(found.values())
+    _add_awaited(found.values())
     for name, words in db.session.execute(_HELD, {"names": sorted(by_name)}):
         by_name[name].held.append(words)
     return found
@@ -217,9 +220,9 @@ def _add_top_ups(all_facts: Iterable[Facts]) -> None:
         by_intent[facts.reference].append(facts)
         for line in facts.lines:
             by_intent[line.facts.get("payment_intent", "")].append(facts)
-            number = str(line.facts.get("metadata", {}).get("top_up_id", ""))
-            if number.isascii() and number.isdigit() and len(number) < 19:
-                by_number[int(number)].append(facts)
+            number = _number(line, "top_up_id")
+            if number is not None:
+                by_number[number].append(facts)
     rows = db.session.scalars(
         select(TopUp).where(
             or_(TopUp.stripe_payment_intent_id.in_(list(by_intent)), TopUp.id.in_(list(by_number)))
@@ -262,6 +265,24 @@ def _add_under_way(all_facts: Iterable[Facts]) -> None:
     by_transaction = {movement.id: facts for facts in all_facts for movement in facts.movements}
     for number in db.session.scalars(_UNDER_WAY, {"transactions": list(by_transaction)}):
         by_transaction[number].under_way.add(number)
+
+
+_OPEN_PAYOUTS = text("SELECT id FROM payout WHERE state = 'open' AND id = ANY(:payouts)")
+
+
+def _add_awaited(all_facts: Iterable[Facts]) -> None:
+    by_payout = {
+        number: facts for facts in all_facts for line in facts.lines if (number := _number(line, "payout_id"))
+    }
+    if by_payout:
+        for number in db.session.scalars(_OPEN_PAYOUTS, {"payouts": list(by_payout)}):
+            by_payout[number].awaited = True
+
+
+def _number(line: Line, name: str) -> int | None:
+    """One of our own ids in a line's metadata."""
+    value = str(line.facts.get("metadata", {}).get(name, ""))
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
 
 
 def _cents(amount: Any) -> int:

@@ -109,7 +109,8 @@ def test_a_paid_top_up_whose_webhook_never_came_is_asked_for_and_credited_once(
 
 def test_a_transfer_that_no_payout_made(sandbox: Sandbox, stripe: Stripe) -> None:
     stripe.move("transfers", amount=4000, destination="acct_stranger")
-    reconciled(LATER)
+    # It bears no name of ours: nothing of ours is on its way.
+    reconciled()
     found = only_difference()
     assert (found.difference_class, found.gap) == ("orphan_transfer", Decimal("-40.00"))
     assert found.words == "Stripe sent $40.00 to acct_stranger; no payout of ours did."

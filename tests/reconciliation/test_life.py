@@ -3,13 +3,14 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 import requests
 
 from soulseer.domain import clock
 from soulseer.domain.accounts import AccountKind
 from soulseer.jobs import process_stripe_webhook, pull_stripe_events
 from soulseer.jobs.context import JobContext
-from soulseer.services import ledger_check
+from soulseer.services import ledger_check, payouts
 from tests import factories
 from tests.disputes import bank
 from tests.money_in.conftest import Sandbox
@@ -114,3 +115,25 @@ def test_an_endpoint_that_was_down_all_the_time_is_repaired_by_the_pull(
     assert wallet_of(client.id) == Decimal("65.00")
     assert last_run().gap == 0
     assert ledger_check.check() == []
+
+
+def test_a_payout_whose_transfer_is_not_recorded_yet_is_no_orphan(
+    sandbox: Sandbox, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stripe has sent it, the worker died before it could say so: timing, until the sweep has asked."""
+    reader = payday.PaidReader(sandbox, "40.00")
+    reader.begin()
+    with monkeypatch.context() as killed:
+        killed.setattr(payouts, "record", _die)
+        with pytest.raises(KeyboardInterrupt):
+            payday.sweep()
+    assert len(reader.transfers) == 1
+    reconciled(LATER)
+    assert [(row.difference_class, row.gap) for row in differences()] == [("timing", Decimal("-40.00"))]
+    payday.sweep(payday.SOON + HOURS)
+    assert reconciled(LATER)["differing"] == 0
+    assert ledger_check.check() == []
+
+
+def _die(*_: object) -> None:
+    raise KeyboardInterrupt

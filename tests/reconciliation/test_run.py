@@ -4,12 +4,14 @@ from decimal import Decimal
 
 import pytest
 import requests
+from flask import Flask
 from sqlalchemy import func, select
 
 from soulseer import gateways
 from soulseer.db import db, transaction
 from soulseer.domain import clock
 from soulseer.domain.accounts import AccountKind
+from soulseer.domain.errors import Conflict
 from soulseer.gateways import stripe_balance
 from soulseer.gateways.stripe import StripeUnavailable
 from soulseer.jobs import reconcile
@@ -18,7 +20,7 @@ from soulseer.models.ledger import LedgerTransaction
 from soulseer.models.reconciliation import StripeBalanceTransaction, StripeImport
 from soulseer.services import ledger, ledger_check
 from tests import factories
-from tests.money_in.conftest import Sandbox
+from tests.money_in.conftest import Sandbox, in_threads
 from tests.money_in.events import alerts, begun, statuses, wait_for, work
 from tests.reconciliation.conftest import HOURS, Stripe, differences, last_run, only_difference, reconciled
 
@@ -148,6 +150,27 @@ def test_what_moves_between_list_and_balance_is_read_again(
     monkeypatch.setattr(stripe_balance, "balance", balance)
     counts = reconciled()
     assert (counts["imported"], counts["unexplained"]) == (2, "0.00")
+
+
+def test_two_runs_at_once_copy_and_book_once(sandbox: Sandbox, stripe: Stripe, app: Flask) -> None:
+    """Whoever finds that another has read on meanwhile gives up; nothing is there twice."""
+    paid(sandbox)
+    for _ in range(5):
+        stripe.move("fees", amount=10)
+
+    def run(number: int) -> str:
+        try:
+            return str(reconciled()["unexplained"])
+        except Conflict as error:
+            return error.code
+
+    said = in_threads(app, 4, run)
+    assert set(said) <= {"0.00", "conflict"}
+    assert reconciled()["unexplained"] == "0.00"
+    assert count(StripeBalanceTransaction) == 6
+    assert platform(AccountKind.PROCESSOR_FEES) == Decimal("-1.53")
+    assert differences() == []
+    assert ledger_check.check() == []
 
 
 def test_without_stripe_nothing_is_compared(app, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
