@@ -29,6 +29,17 @@ class TopUpPolicy:
 
 
 @dataclass(frozen=True)
+class AutoReloadPolicy:
+    """Limits of automatic top-ups, dollars, and what is done when the card is refused. One adds at most what any
+    top-up may (``TopUpPolicy``)."""
+
+    lowest_threshold: Decimal = Decimal("1.00")
+    highest_cap: Decimal = Decimal("5000.00")
+    retry_after: timedelta = timedelta(hours=6)
+    most_failures: int = 3
+
+
+@dataclass(frozen=True)
 class PayoutPolicy:
     """How long a reader's earnings are held before they may be paid out, and the least payout in dollars."""
 
@@ -76,6 +87,7 @@ class DoorPolicy:
 class Policies:
     reading: ReadingPolicy = field(default_factory=ReadingPolicy)
     top_up: TopUpPolicy = field(default_factory=TopUpPolicy)
+    auto_reload: AutoReloadPolicy = field(default_factory=AutoReloadPolicy)
     payout: PayoutPolicy = field(default_factory=PayoutPolicy)
     refund: RefundPolicy = field(default_factory=RefundPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)

@@ -81,6 +81,13 @@ PLANS: tuple[JobPlan, ...] = (
         arguments=(JobArgument("reader", "Only the reader with this number"),),
     ),
     JobPlan(
+        name="auto_reload",
+        seconds=lambda: 30,
+        queue="payments",
+        purpose="Tops up wallets that fell below what their owners set, and has Stripe forget cards that were removed.",
+        supports_dry_run=True,
+    ),
+    JobPlan(
         name="send_mail",
         seconds=lambda: 30,
         queue="payments",

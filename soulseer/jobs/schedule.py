@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from soulseer.domain.schedule import PLANS, QUEUES, JobPlan, job_id, slot_at, slot_name
 from soulseer.jobs import (
+    auto_reload,
     billing_tick,
     check_ledger,
     check_subscriptions,
@@ -36,6 +37,7 @@ RUNS: dict[str, Job] = {
     "release_earnings": release_earnings.run,
     "weekly_payouts": weekly_payouts.run,
     "send_payouts": send_payouts.run,
+    "auto_reload": auto_reload.run,
     "send_mail": send_mail.run,
     "reconcile": reconcile.run,
     "check_ledger": check_ledger.run,

@@ -8,12 +8,11 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, pass_context
 from jinja2.runtime import Context
 
-from soulseer.domain import policies
+from soulseer.domain import months, policies
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -94,13 +93,5 @@ def instant(context: Context, value: str | datetime) -> str:
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    local = moment.astimezone(zone(str(context.get("zone", "UTC"))))
+    local = moment.astimezone(months.zone(str(context.get("zone", "UTC"))))
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M} {local.tzname()}"
-
-
-def zone(name: str) -> ZoneInfo:
-    """A person's IANA zone; UTC where the name is no longer known."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")

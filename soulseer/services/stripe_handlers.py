@@ -1,6 +1,13 @@
 """Which capability acts on which type of Stripe event: one line per capability."""
 
-from soulseer.services import checkout_events, dispute_events, payout_events, refund_events, subscription_events
+from soulseer.services import (
+    checkout_events,
+    dispute_events,
+    payment_events,
+    payout_events,
+    refund_events,
+    subscription_events,
+)
 from soulseer.services.stripe_events import Handler
 
 
@@ -19,7 +26,8 @@ def _by_type(*capabilities: tuple[Handler, ...]) -> dict[str, Handler]:
 HANDLERS = _by_type(
     checkout_events.HANDLERS,
     refund_events.HANDLERS,
-    subscription_events.HANDLERS,
     dispute_events.HANDLERS,
     payout_events.HANDLERS,
+    payment_events.HANDLERS,
+    subscription_events.HANDLERS,
 )

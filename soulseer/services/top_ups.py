@@ -4,10 +4,9 @@
 row that was written before Stripe was asked, and posts once per Checkout session.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -20,10 +19,15 @@ from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import IdempotencyMismatch, InvalidInput, NotFound
 from soulseer.domain.money import CURRENCY, parse_amount, to_cents
-from soulseer.domain.transfers import TransferKind
-from soulseer.gateways.stripe import Card, CheckoutOrder, CheckoutSession
+from soulseer.gateways.stripe import CheckoutOrder, CheckoutSession
 from soulseer.models.payments import TopUp
-from soulseer.services import audit, customers, holds, ledger, mail
+from soulseer.services import customers, ledger
+from soulseer.services.crediting import Outcome as Outcome
+from soulseer.services.crediting import Payment as Payment
+from soulseer.services.crediting import Recorded as Recorded
+from soulseer.services.crediting import close as close
+from soulseer.services.crediting import close_failed as close_failed
+from soulseer.services.crediting import credit as credit
 
 # A request that is still under way is left alone for so long; a page answers within it.
 FIRST_CHECK = timedelta(minutes=1)
@@ -34,33 +38,6 @@ HOME = "/wallet/"
 REFUSED = "The payment service refused this payment. Nothing was charged."
 NOT_STARTED = "The payment service could not be reached in time. Nothing was charged."
 NOT_PAID = "The payment did not go through. Nothing was charged."
-
-
-class Outcome(StrEnum):
-    """What recording Stripe's word came to."""
-
-    CREDITED = "credited"
-    ALREADY_CREDITED = "already_credited"
-    WAITING = "waiting"
-    EXPIRED = "expired"
-    FAILED = "failed"
-    MISMATCH = "mismatch"
-
-
-@dataclass(frozen=True)
-class Payment:
-    """What Stripe says was paid. ``name`` is the id at Stripe that makes the credit one of a kind."""
-
-    name: str
-    payment_intent_id: str | None
-    charge_id: str | None
-    card: Card | None
-
-
-@dataclass(frozen=True)
-class Recorded:
-    outcome: Outcome
-    detail: str = ""
 
 
 def reference(top_up: TopUp) -> str:
@@ -211,7 +188,7 @@ def record(top_up_id: int, checkout: CheckoutSession, now: datetime) -> Recorded
     ``checkout`` comes from Stripe itself, never from an event. What disagrees is never credited: it raises a ledger
     alert and comes back as MISMATCH.
     """
-    top_up = _locked(top_up_id)
+    top_up = locked(top_up_id)
     wrong = disagreement(top_up, checkout)
     if wrong is not None:
         alert("top_up_mismatch", top_up.id, f"Top-up {top_up.id}, {checkout.id}: {wrong}", now)
@@ -226,7 +203,7 @@ def record(top_up_id: int, checkout: CheckoutSession, now: datetime) -> Recorded
         paid = Payment(checkout.id, checkout.payment_intent_id, checkout.charge_id, checkout.card)
         return credit(top_up, paid, now)
     if checkout.status == "expired":
-        return _close(top_up, "expired", None)
+        return close(top_up, "expired", None)
     # An asynchronous payment method may be told to fail long after the session is complete.
     if checkout.status == "complete" and checkout.payment_intent_status in (
         "requires_payment_method",
@@ -242,68 +219,9 @@ def record(top_up_id: int, checkout: CheckoutSession, now: datetime) -> Recorded
     return Recorded(Outcome.WAITING, f"{checkout.status}, {checkout.payment_status}")
 
 
-def credit(top_up: TopUp, payment: Payment, now: datetime) -> Recorded:
-    """Put the money of a locked top-up into the wallet, once; keep the card if that was agreed to; write a receipt."""
-    ledger.post(
-        TransferKind.TOP_UP,
-        f"top-up:{payment.name}",
-        [
-            ledger.Posting(ledger.account_id(AccountKind.STRIPE_CLEARING), -top_up.amount),
-            ledger.Posting(top_up.account_id, top_up.amount),
-        ],
-        now,
-        stripe_reference=payment.payment_intent_id,
-    )
-    holds.pay_debt(top_up.person_id, now)
-    top_up.state, top_up.paid_at, top_up.failure, top_up.next_check_at = "paid", now, None, None
-    top_up.stripe_payment_intent_id = payment.payment_intent_id
-    top_up.stripe_charge_id = payment.charge_id
-    if top_up.card_consent_at is not None and payment.card is not None:
-        customers.keep_card(top_up.person_id, payment.card, top_up.card_consent_at, now)
-    audit.record(
-        "top_up.credited",
-        "top_up",
-        top_up.id,
-        now,
-        details={"amount": str(top_up.amount), "currency": top_up.currency, "checkout_session": payment.name},
-    )
-    _write_receipt(top_up, payment.card, now)
-    return Recorded(Outcome.CREDITED)
-
-
-def _close(top_up: TopUp, state: str, failure: str | None) -> Recorded:
-    # What failed stays failed, what expired stays expired; only a payment moves them.
-    if top_up.state in ("created", "open"):
-        top_up.state, top_up.failure = state, failure
-    top_up.next_check_at = None
-    return Recorded(Outcome.EXPIRED if state == "expired" else Outcome.FAILED)
-
-
-def _write_receipt(top_up: TopUp, card: Card | None, now: datetime) -> None:
-    values = {
-        "number": str(top_up.id),
-        "amount": str(top_up.amount),
-        "currency": top_up.currency,
-        "paid_at": now.isoformat(),
-        "card": "" if card is None else card.words,
-    }
-    template = "auto_reload_receipt" if top_up.origin == "auto_reload" else "top_up_receipt"
-    mail.queue(top_up.person_id, template, values, now, key=f"top_up_receipt:{top_up.id}")
-
-
-def close_failed(top_up: TopUp, failure: str, now: datetime) -> Recorded:
-    """Note on a locked top-up that it came to nothing; its owner, who no longer waits for it, is told by mail."""
-    told = top_up.processing_since is not None and top_up.state in ("created", "open")
-    recorded = _close(top_up, "failed", failure)
-    if told and top_up.origin == "checkout":
-        values = {"amount": str(top_up.amount), "begun_at": top_up.created_at.isoformat()}
-        mail.queue(top_up.person_id, "top_up_failed", values, now, key=f"top_up_failed:{top_up.id}")
-    return recorded
-
-
 def record_refusal(top_up_id: int, now: datetime) -> None:
     """Stripe refused for good to open the Checkout session, or no longer knows it: the top-up has failed."""
-    top_up = _locked(top_up_id)
+    top_up = locked(top_up_id)
     if top_up.state not in ("created", "open"):
         return
     if top_up.stripe_checkout_session_id is not None:
@@ -313,7 +231,7 @@ def record_refusal(top_up_id: int, now: datetime) -> None:
             f"Top-up {top_up.id}: Stripe does not know {top_up.stripe_checkout_session_id}",
             now,
         )
-    _close(top_up, "failed", REFUSED)
+    close(top_up, "failed", REFUSED)
 
 
 def next_check(top_up: TopUp, now: datetime) -> datetime:
@@ -322,7 +240,7 @@ def next_check(top_up: TopUp, now: datetime) -> datetime:
 
 
 def claim_due(now: datetime) -> TopUp | None:
-    """Take one top-up whose outcome is due to be asked for at Stripe; None where there is none.
+    """Take one top-up by Checkout whose outcome is due to be asked for at Stripe; None where there is none.
 
     It comes back later by itself (``next_check_at``), so that a crash or a silent Stripe loses nothing. One whose
     Checkout session was not opened in time is given up here.
@@ -330,7 +248,9 @@ def claim_due(now: datetime) -> TopUp | None:
     while True:
         top_up = db.session.scalars(
             select(TopUp)
-            .where(TopUp.state.in_(("created", "open")), TopUp.next_check_at <= now)
+            .where(
+                TopUp.state.in_(("created", "open")), TopUp.next_check_at <= now, TopUp.origin == "checkout"
+            )
             .order_by(TopUp.next_check_at)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -338,7 +258,7 @@ def claim_due(now: datetime) -> TopUp | None:
         if top_up is None:
             return None
         if top_up.stripe_checkout_session_id is None and now - top_up.created_at > RESUMED_FOR:
-            _close(top_up, "failed", NOT_STARTED)
+            close(top_up, "failed", NOT_STARTED)
             db.session.flush()
             continue
         top_up.next_check_at = next_check(top_up, now)
@@ -395,7 +315,8 @@ def alert(kind: str, top_up_id: int, detail: str, now: datetime) -> None:
     ledger.raise_alert(kind, detail, now, reference=f"top_up:{top_up_id}")
 
 
-def _locked(top_up_id: int) -> TopUp:
+def locked(top_up_id: int) -> TopUp:
+    """The top-up with its row locked, as it is now."""
     return db.session.scalars(
         select(TopUp).where(TopUp.id == top_up_id).with_for_update().execution_options(populate_existing=True)
     ).one()
