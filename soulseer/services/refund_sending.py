@@ -21,7 +21,7 @@ from soulseer.gateways.stripe import StripeRefused
 from soulseer.gateways.stripe_refunds import UNDECIDED, StripeRefund
 from soulseer.models.payments import TopUp
 from soulseer.models.refunds import Refund
-from soulseer.services import holds, ledger, refund_plans, refunds
+from soulseer.services import holds, ledger, refund_plans, refunds, subscription_invoices
 from soulseer.services.refund_plans import Entry, Plan
 from soulseer.services.reversals import NOTHING, TOP_UP, Source
 
@@ -236,6 +236,13 @@ def _adopt(word: StripeRefund, now: datetime) -> Outcome:
             TopUp.stripe_payment_intent_id == word.payment_intent_id, TopUp.state == "paid"
         )
     )
+    if found is None and word.payment_intent_id is not None:
+        booked = subscription_invoices.paid_by(word.payment_intent_id)
+        if booked is not None:
+            # Not ours to book without somebody who looks: reconciliation proposes the entry.
+            text = f"{word.id}: {from_cents(word.amount_cents)} of a subscription's invoice (transaction {booked}) was given back in Stripe’s dashboard"
+            ledger.raise_alert("subscription_refund", text, now, reference=word.id)
+            return Outcome.MISMATCH
     if found is None or word.payment_intent_id is None:
         return Outcome.EARLY
     if word.status in ("failed", "canceled"):

@@ -12,6 +12,7 @@ from soulseer.domain.accounts import AccountKind
 from soulseer.domain.money import CURRENCY, from_cents
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.stripe_subscriptions import StripeInvoice
+from soulseer.models.ledger import LedgerTransaction
 from soulseer.models.subscriptions import INVOICE_MOVES, Plan, Subscription, SubscriptionInvoice
 from soulseer.services import audit, ledger, plans, subscription_mails
 
@@ -22,6 +23,16 @@ _WHOLE = ("subscription_create", "subscription_cycle")
 def key_of(stripe_invoice_id: str) -> str:
     """The ledger's name of what an invoice brought."""
     return f"subscription:invoice:{stripe_invoice_id}"
+
+
+def paid_by(payment_intent_id: str) -> int | None:
+    """The ledger transaction of the invoice that this payment settled; None where it settled none."""
+    return db.session.scalar(
+        select(LedgerTransaction.id).where(
+            LedgerTransaction.stripe_reference == payment_intent_id,
+            LedgerTransaction.kind == TransferKind.SUBSCRIPTION.value,
+        )
+    )
 
 
 def record(row: Subscription, plan: Plan, customer_id: str, said: StripeInvoice, now: datetime) -> str:
