@@ -66,6 +66,7 @@ def test_from_nothing_to_paid(app: Flask, sandbox: Sandbox) -> None:
     assert to_stripe.status_code == 303
     link = to_stripe.headers["Location"]
     assert link.startswith(f"{sandbox.stripe}/c/connect/")
+    assert "https://connect.stripe.com" in to_stripe.headers["Content-Security-Policy"]
     unfinished = pages.get().text
     assert "A bank account or debit card to pay to" in unfinished
     assert "You have not finished setting up payouts" in unfinished
