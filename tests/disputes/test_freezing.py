@@ -1,5 +1,6 @@
 """While spending is stopped: no reading begins or goes on, a live one is ended at once, and pages say why."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -14,11 +15,12 @@ from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.stripe_disputes import StripeDispute
 from soulseer.jobs import settle_disputes
 from soulseer.jobs.context import JobContext
-from soulseer.models.disputes import SpendingHold
+from soulseer.models.disputes import Dispute, SpendingHold
 from soulseer.models.payments import TopUp
 from soulseer.models.people import Person
-from soulseer.services import disputes, holds, ledger, readings
+from soulseer.services import dispute_events, disputes, holds, ledger, readings
 from soulseer.services.mail_texts import write
+from soulseer.services.stripe_events import EventInHand, Verdict
 from tests import factories
 from tests.disputes.bank import clean, standing
 from tests.factories import START
@@ -202,3 +204,24 @@ def test_the_mails_can_be_written(app: Flask, template: str) -> None:
     written = write(template, values, handle="zoe", time_zone="UTC")
     assert written.subject
     assert "$25.00" in written.subject + written.text
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"currency": "EUR"}, {"livemode": True}, {"status": "nonsense"}, {"amount_cents": 0}]
+)
+def test_what_does_not_fit_is_set_aside(app: Flask, wrong: dict) -> None:
+    client = factories.person()
+    topped_up(client.id)
+    with transaction():
+        verdict = disputes.record(replace(word(), **wrong), START)
+        assert (verdict.status, verdict.alert) == ("quarantined", True)
+        assert ledger.balance(AccountKind.CLIENT_WALLET, client.id) == 25
+        assert db.session.scalars(select(Dispute)).all() == []
+
+
+@pytest.mark.parametrize("name", [None, 7, "", "ch_1", "dp_1/../x", "dp_" + "x" * 300])
+def test_an_event_that_names_no_dispute_is_set_aside(name: object) -> None:
+    event = EventInHand(1, "evt_1", "charge.dispute.created", {"id": name}, START)
+    verdict = dispute_events.examine(event, START)
+    assert isinstance(verdict, Verdict)
+    assert (verdict.status, verdict.alert) == ("quarantined", True)
