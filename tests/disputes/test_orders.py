@@ -1,5 +1,6 @@
 """Whatever order the events are acted on in, how often, and however late: the same books as in order."""
 
+import random
 from datetime import timedelta
 from decimal import Decimal
 
@@ -76,9 +77,11 @@ def test_any_order_ends_in_the_same_books(sandbox: Sandbox, data: st.DataObject)
                 catch_up(sandbox)
     delivered(sandbox)
     with transaction():
-        undone = WebhookEvent.status.in_(("received", "failed"))
+        undone = WebhookEvent.status.not_in(("processed", "ignored"))
         events = list(db.session.scalars(select(WebhookEvent.id).where(undone)))
-    for event_id in data.draw(st.permutations(events), label="order") * 2:
+    # By a seed, since how many events there are is not hypothesis's to know.
+    random.Random(data.draw(st.integers(0, 2**32), label="order")).shuffle(events)
+    for event_id in events * 2:
         process_stripe_webhook.process_event(JobContext(now=clock.now()), event_id)
     work()
     # What waited for its payment.
@@ -102,3 +105,9 @@ def test_any_order_ends_in_the_same_books(sandbox: Sandbox, data: st.DataObject)
     assert len(own) == taken + won
     assert clearing() + Decimal(0) == at_stripe(sandbox)
     clean()
+    with transaction():
+        left = [
+            (row.type, row.status, row.error)
+            for row in db.session.scalars(select(WebhookEvent).where(undone))
+        ]
+    assert left == []
