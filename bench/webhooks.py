@@ -27,12 +27,17 @@ SECRET = "whsec_bench"
 PADDING = {"note": "x" * 1800}
 
 
+Server = tuple["subprocess.Popen[bytes]", int]
+
+
 @dataclass
 class Turn:
-    """Deliveries a second, the 95th percentile of their milliseconds."""
+    """Deliveries a second, the 95th percentile of their milliseconds, and the server's processor time for each, in
+    milliseconds: that alone does not depend on what else the machine does."""
 
     rate: float
     p95: float
+    processor: float
 
 
 def event(event_id: str, kind: str, about: dict[str, Any]) -> bytes:
@@ -64,9 +69,21 @@ def written(path: Path, count: int) -> None:
             file.write(f"{len(request)}\n".encode() + request)
 
 
-def turn(port: int, duration: int, requests: Path, count: int) -> Turn:
+def processor_seconds(master: int) -> float:
+    """Processor time so far of gunicorn's processes: user and system."""
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    ticks = 0
+    for number in children:
+        after_name = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(after_name[11]) + int(after_name[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def turn(server: Server, duration: int, requests: Path, count: int) -> Turn:
     """One turn of load; fails where anything was not answered with 200, or the deliveries did not suffice."""
     written(requests, count)
+    process, port = server
+    before = processor_seconds(process.pid)
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{duration}s", "-s", "bench/webhooks.lua"]
     printed = subprocess.run(
         [*command, f"http://127.0.0.1:{port}/stripe/webhook/"],
@@ -79,7 +96,8 @@ def turn(port: int, duration: int, requests: Path, count: int) -> Turn:
     answered, microseconds, p95, errors = map(int, found)
     if errors or answered > count:
         raise SystemExit(f"{errors} errors, {answered} of {count} deliveries: {printed}")
-    return Turn(answered / microseconds * 1e6, p95 / 1000)
+    used = processor_seconds(process.pid) - before
+    return Turn(answered / microseconds * 1e6, p95 / 1000, used / answered * 1000)
 
 
 def main(duration: int, deliveries: int) -> None:
@@ -90,31 +108,35 @@ def main(duration: int, deliveries: int) -> None:
             "STRIPE_WEBHOOK_SIGNING_SECRET": SECRET,
             "LOG_LEVEL": "INFO",
         }
-        ours, port = serve("wsgi:app", environment)
-        bare, bare_port = serve("bench.bare_webhook:app", environment)
-        turns: dict[str, list[Turn]] = {"bare": [], "ours": []}
+        servers = {
+            "bare": serve("bench.bare_webhook:app", environment),
+            "ours": serve("wsgi:app", environment),
+        }
+        turns: dict[str, list[Turn]] = {name: [] for name in servers}
         try:
             with tempfile.TemporaryDirectory() as directory:
                 requests = Path(directory) / "requests"
-                for where in (bare_port, port):
-                    turn(where, 1, requests, 20_000)  # warm
+                for server in servers.values():
+                    turn(server, 1, requests, 5_000)  # warm
                 for _ in range(ROUNDS):
-                    for name, where in (("bare", bare_port), ("ours", port)):
-                        turns[name].append(turn(where, duration, requests, duration * 5_000))
+                    for name, server in servers.items():
+                        turns[name].append(turn(server, duration, requests, duration * 4_000))
         finally:
-            for process in (ours, bare):
+            for process, _ in servers.values():
                 process.terminate()
-            for process in (ours, bare):
+            for process, _ in servers.values():
                 process.wait()
         for name, each in turns.items():
-            print(
-                json.dumps(
-                    {
-                        name: round(median([one.rate for one in each])),
-                        "p95_ms": round(median([one.p95 for one in each]), 1),
-                    }
-                )
-            )
+            figures = {
+                name: round(median([one.rate for one in each])),
+                "p95_ms": round(median([one.p95 for one in each]), 1),
+                "processor_ms": round(median([one.processor for one in each]), 2),
+            }
+            print(json.dumps(figures))
+        processor = median([one.processor for one in turns["bare"]]) / median(
+            [one.processor for one in turns["ours"]]
+        )
+        print(json.dumps({"of_bare_by_processor": round(processor, 2)}))
         ratios = [ours.rate / bare.rate for ours, bare in zip(turns["ours"], turns["bare"], strict=True)]
         print(json.dumps({"of_bare": round(median(ratios), 2), "each": [round(one, 2) for one in ratios]}))
         if deliveries:

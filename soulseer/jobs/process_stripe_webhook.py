@@ -15,8 +15,9 @@ from soulseer.jobs.context import JobContext, whole_number
 from soulseer.services import top_ups, webhooks
 from soulseer.services.top_ups import Outcome
 
-# For the events and for the top-ups, each: well within the job's time-out. Another run goes on with what is left.
-LONGEST_SECONDS = 240
+# For the events and for the top-ups, each: a worker gets back to its other queues (the tick) before long. Another run
+# goes on with what is left.
+LONGEST_SECONDS = 20
 
 log = structlog.get_logger(__name__)
 
