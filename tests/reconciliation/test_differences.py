@@ -19,7 +19,7 @@ from soulseer.models.reconciliation import ReconciliationDifference
 from soulseer.services import ledger, ledger_check, reconciliation_mending
 from soulseer.services.ledger import Posting
 from tests import factories
-from tests.money_in.conftest import Sandbox
+from tests.money_in.conftest import Sandbox, in_threads
 from tests.money_in.events import begun, wallet_of
 from tests.reconciliation.conftest import HOURS, Stripe, differences, last_run, only_difference, reconciled
 from tests.reconciliation.test_run import paid, platform
@@ -315,3 +315,25 @@ def test_nothing_is_mended_in_a_closed_day_but_today(sandbox: Sandbox, stripe: S
             {"day": found.day, "by": finance},
         )
     mended(found)
+
+
+def test_approved_by_several_at_once_it_is_booked_once(sandbox: Sandbox, stripe: Stripe, app: Flask) -> None:
+    stripe.move("charges", amount=1000)
+    reconciled(LATER)
+    found = only_difference()
+    finance = [factories.person("finance").id for _ in range(4)]
+    number_of_it, previewed = found.id, reconciliation_mending.fingerprint(found.proposal)
+
+    def attempt(number: int) -> int | None:
+        try:
+            with transaction():
+                return reconciliation_mending.approve(
+                    number_of_it, previewed, finance[number], REASON, clock.now()
+                )
+        except Conflict:
+            return None
+
+    booked = [number for number in in_threads(app, 4, attempt) if number is not None]
+    assert len(booked) == 1
+    assert platform(AccountKind.PLATFORM_REVENUE) == Decimal("10.00")
+    assert reconciled(LATER)["differing"] == 0
