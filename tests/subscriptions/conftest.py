@@ -18,7 +18,7 @@ from soulseer.jobs.context import JobContext
 from soulseer.models.ledger import LedgerEntry, LedgerTransaction
 from soulseer.models.mail import MailMessage
 from soulseer.models.subscriptions import Subscription, SubscriptionInvoice
-from soulseer.services import ledger_check, plans, subscriptions
+from soulseer.services import ledger_check, mail_texts, plans, subscriptions
 from tests import factories
 from tests.money_in.conftest import Sandbox, product, sandbox, statements  # noqa: F401
 from tests.money_in.events import wait_for
@@ -132,3 +132,10 @@ def member(sandbox: Sandbox) -> Iterator[Callable[..., Member]]:  # noqa: F811
 
     yield make
     assert ledger_check.check() == []
+    # What was queued can be written.
+    with transaction():
+        for message in db.session.scalars(select(MailMessage)):
+            written = mail_texts.write(
+                message.template, message.values, handle="luna", time_zone="Europe/Berlin"
+            )
+            assert "SoulSeer" in written.html
