@@ -281,14 +281,18 @@ def book(refund: Refund, plan: Plan, now: datetime, *, actor_id: int | None, rea
         actor_id=actor_id,
         memo=f"Refund {refund.id} of {source}",
     )
-    refund.transaction_id = transaction_id
+    # At once: the database takes no booked refund in a state that says otherwise, and whatever is read writes it.
+    with db.session.no_autoflush:
+        refund.transaction_id = transaction_id
+        if plan.destination is Destination.CARD:
+            refund.state, refund.next_check_at = RefundState.APPROVED.value, now
+        else:
+            refund.state, refund.settled_at = RefundState.SETTLED.value, now
     if plan.destination is Destination.CARD:
-        refund.state, refund.next_check_at = RefundState.APPROVED.value, now
         if refund.stripe_refund_id is None:
             send_soon(refund)
     else:
         _give_credit_back(plan, transaction_id, now)
-        refund.state, refund.settled_at = RefundState.SETTLED.value, now
         holds.pay_debt(refund.person_id, now)
     record(refund, "refund.booked", now, actor_id=actor_id, reason=reason)
     # One that Stripe has made already is told of once, as what it is there.
