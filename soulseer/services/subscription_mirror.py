@@ -22,6 +22,8 @@ from soulseer.services import plans, subscription_invoices, subscription_mails, 
 TOLD_BEFORE_TRIAL_ENDS = timedelta(days=3)
 # A renewal is given so long to be told before Stripe is asked.
 AFTER_PERIOD, AGAIN, WHEN_LAPSED = timedelta(hours=1), timedelta(hours=1), timedelta(days=1)
+# An invoice that is neither paid nor given up: Stripe finalizes within an hour, and then tries for weeks.
+WHILE_UNPAID = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def mirror(
     if row.mirrored_at is None or word.asked_at >= row.mirrored_at:
         row.mirrored_at = word.asked_at
         _follow(row, word.subscription, price, plan, now, cause, actor_id)
+        unpaid = any(invoice.status in ("draft", "open") for invoice in word.invoices)
+        row.next_check_at = _next_check(row, now, unpaid=unpaid)
     faults = [
         fault
         for invoice in word.invoices
@@ -114,7 +118,6 @@ def _follow(
     if after != before:
         row.failure = None
         subscriptions.moved(row, after, cause, now, actor_id=actor_id)
-    row.next_check_at = _next_check(row, now)
     subscription_mails.tell(row, before, plan, price, now)
 
 
@@ -133,12 +136,14 @@ def _state_for(row: Subscription, said: StripeSubscription, now: datetime) -> st
     return row.state if said.status == "incomplete" else "lapsed"
 
 
-def _next_check(row: Subscription, now: datetime) -> datetime | None:
+def _next_check(row: Subscription, now: datetime, *, unpaid: bool) -> datetime | None:
     if row.state not in BEGINNING + LIVE:
         return None
     if row.state == "lapsed":
         return now + WHEN_LAPSED
     moments = [now + AGAIN if row.current_period_end is None else row.current_period_end + AFTER_PERIOD]
+    if unpaid:
+        moments.append(now + WHILE_UNPAID)
     if row.state == "past_due" and row.grace_until is not None:
         moments.append(row.grace_until)
     if row.state == "trialing" and row.trial_end is not None:

@@ -80,7 +80,8 @@ def test_after_the_grace_the_plan_lapses_and_comes_back_when_paid(member) -> Non
     reader.subscribe("enterprise")
     reader.at_stripe("fail")
     reader.switch("renew")
-    assert reader.sweep(6 * DAY) == {}
+    assert reader.sweep(6 * DAY) == {"past_due": 1}
+    assert reader.plan() == "enterprise"
     assert reader.sweep(7 * DAY + timedelta(minutes=1)) == {"lapsed": 1}
     assert (reader.row().state, reader.plan()) == ("lapsed", "free")
     reader.switch("forward", days=9)
@@ -213,6 +214,17 @@ def test_a_renewal_that_nobody_told_of_is_found_by_the_sweep(member) -> None:
     reader.sandbox.faults(drop_webhooks=100)
     reader.at_stripe("renew")
     assert reader.sweep(row.current_period_end - clock.now() + timedelta(hours=2)) == {"active": 1}
+    assert reader.booked() == ["499.00", "499.00"]
+
+
+def test_a_late_payment_that_nobody_told_of_is_found_within_hours(member) -> None:
+    reader = member()
+    reader.subscribe("enterprise")
+    reader.at_stripe("fail")
+    reader.switch("renew")
+    reader.sandbox.faults(drop_webhooks=100)
+    reader.at_stripe("card")
+    assert reader.sweep(timedelta(hours=3)) == {"active": 1}
     assert reader.booked() == ["499.00", "499.00"]
 
 
