@@ -16,7 +16,7 @@ from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import SoulSeerError
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.readings import LiveParticipant, ReadingSession, ReadingSessionEvent
-from soulseer.services import ledger, ledger_check, readings
+from soulseer.services import earnings, ledger, ledger_check, readings
 from tests import factories
 from tests.factories import START
 from tests.readings.room import Room, at
@@ -54,7 +54,9 @@ def tip(client_id: int, reader_id: int, cents: int, key: str) -> bool:
             ledger.Posting(ledger.account_id(AccountKind.READER_EARNINGS_PENDING, reader_id), amount / 2),
             ledger.Posting(ledger.account_id(AccountKind.PLATFORM_REVENUE), amount / 2),
         ]
-        return ledger.post(TransferKind.TIP, key, postings, START)[1]
+        transaction_id, new = ledger.post(TransferKind.TIP, key, postings, START)
+        earnings.record_movement(reader_id, "tip", amount / 2, transaction_id, START)
+        return new
 
 
 def test_forty_spends_at_once_take_exactly_what_the_wallet_can_pay(app: Flask) -> None:
