@@ -154,6 +154,18 @@ def note_failure(message_id: int, words: str, now: datetime, *, for_good: bool) 
     return row.state
 
 
+def failed(limit: int) -> list[MailMessage]:
+    """What was given up, newest first."""
+    return list(
+        db.session.scalars(
+            select(MailMessage)
+            .where(MailMessage.state == "failed")
+            .order_by(MailMessage.id.desc())
+            .limit(limit)
+        )
+    )
+
+
 def replay(message_id: int, now: datetime) -> MailMessage:
     """Put a message that failed in line again, as new. Raises NotFound, Conflict where it has not failed."""
     row = db.session.get(MailMessage, message_id, with_for_update=True, populate_existing=True)
