@@ -188,7 +188,7 @@ def test_a_statement_has_a_line_for_each_thing_and_sums_to_the_payout(app: Flask
         ("Gift", "17.50", "2.50"),
         ("Kept for what you owed", "-3.00", False),
         ("Gift", "30.00", "0.00"),
-        ("Refunded to the client", "-4.00", False),
+        ("Booking refunded", "-4.00", False),
         ("Gift", "5.00", "0.00"),
     ]
     assert sum(line.amount for line in lines) == payout.amount == Decimal("45.50")

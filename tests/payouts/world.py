@@ -64,7 +64,7 @@ class Reader:
             ledger.lock_accounts([wallet], earnings_of=[self.id])
             taken = earnings.take_back(self.id, Decimal(amount), now, **own)
             ledger.post(
-                TransferKind.REFUND_TO_WALLET,
+                TransferKind.BOOKING_REFUND,
                 f"test:refund:{self.id}:{self._number}",
                 [
                     ledger.Posting(wallet, Decimal(amount)),
