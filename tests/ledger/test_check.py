@@ -20,6 +20,7 @@ from tests.disputes.planted import lost_dispute
 from tests.factories import START
 from tests.readings.room import Room
 from tests.refunds.planted import booked_refunds
+from tests.subscriptions.planted import running_subscription
 
 NAMES = [*(name for name, _ in ledger_check.CHECKS), "movements_are_declared"]
 KEPT = (
@@ -29,6 +30,7 @@ KEPT = (
     *("dispute", "spending_hold"),
     *("promotional_credit", "promotional_spend"),
     *("refund", "reversal", "withdrawal"),
+    *("subscription", "subscription_invoice"),
     *("closed_day", "reconciliation_difference"),
 )
 
@@ -59,6 +61,7 @@ def books(migrated_app: Flask, superuser: psycopg.Connection) -> Iterator[Books]
         active.beats(10, 130)
         _top_up(active.client.id)
         lost_dispute()
+        running_subscription()
         _credited()
         booked_refunds(done.id)
         assert ledger_check.check() == []
@@ -228,6 +231,9 @@ PLANTS = [
     ),
     ("chargebacks_follow_their_dispute", "DELETE FROM dispute"),
     ("won_disputes_are_returned", "UPDATE dispute SET state = 'won'"),
+    ("paid_invoices_are_booked_once", "UPDATE subscription_invoice SET amount_paid = 2800"),
+    ("paid_invoices_are_booked_once", "DELETE FROM subscription_invoice"),
+    ("subscriptions_have_a_plan_for_their_audience", "UPDATE subscription SET audience = 'client'"),
     ("disputed_amounts_agree", "UPDATE top_up SET disputed_amount = 2400 WHERE disputed_amount = 2500"),
     ("receivables_are_explained", "UPDATE dispute SET written_off = 1"),
     ("holds_follow_disputes_and_debts", "UPDATE spending_hold SET lifted_at = since"),

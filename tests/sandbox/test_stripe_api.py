@@ -93,7 +93,7 @@ def test_lists_page_newest_first(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("changes", "param", "code"),
     [
-        ({"mode": "subscription"}, "mode", None),
+        ({"mode": "setup"}, "mode", None),
         ({"success_url": "ftp://x"}, "success_url", "url_invalid"),
         ({"success_url": ""}, "success_url", "parameter_missing"),
         ({"line_items": []}, "line_items", "parameter_missing"),
