@@ -326,3 +326,9 @@ def test_dry_runs_and_arguments(sandbox) -> None:
     }
     assert sweep(LATER, payout=str(payout_id + 1)) == {}
     assert reader.payouts[0].state == "open"
+
+
+def test_a_payout_that_was_begun_is_on_the_queue(sandbox) -> None:
+    payout_id = PaidReader(sandbox, "40.00").begin()
+    keys = [key.decode() for key in gateways.current().queue.redis.keys("rq:job:*")]
+    assert f"rq:job:send_payouts-{payout_id}" in keys
