@@ -115,7 +115,8 @@ def drain(bench: Bench, count: int) -> dict[str, Any]:
     credited = bench.database.execute(
         "SELECT count(*) FROM ledger_transaction WHERE kind = 'top_up'"
     ).fetchone()
-    assert credited == (count,), credited
+    # The one that was copied may have been found by the sweep of top-ups meanwhile.
+    assert credited in ((count,), (count + 1,)), credited
     return {"drained": count, "seconds": round(took, 1), "a_second": round(count / took)}
 
 
