@@ -166,6 +166,7 @@ def top_up(top_up_id: int) -> tuple[Row, int | None]:
     if found is None:
         raise NotFound(f"There is no top-up {top_up_id}.")
     # As services/top_ups names the movement.
-    key = f"top-up:{found.TopUp.stripe_checkout_session_id}"
+    automatic = f"auto:{found.TopUp.stripe_payment_intent_id}"
+    key = f"top-up:{found.TopUp.stripe_checkout_session_id or automatic}"
     credited = db.session.scalar(select(LedgerTransaction.id).where(LedgerTransaction.idempotency_key == key))
     return found, credited

@@ -172,14 +172,15 @@ CHECKS: tuple[tuple[str, str], ...] = (
                   || coalesce(sum(e.amount), 0) || ' of ' || u.amount || ' cents'
            FROM top_up u
                LEFT JOIN ledger_transaction t ON t.kind = 'top_up'
-                   AND t.idempotency_key = 'top-up:' || u.stripe_checkout_session_id
+                   AND t.idempotency_key = 'top-up:' || coalesce(u.stripe_checkout_session_id, 'auto:' || u.stripe_payment_intent_id)
                LEFT JOIN ledger_entry e ON e.transaction_id = t.id AND e.account_id = u.account_id
            GROUP BY u.id
            HAVING (u.state = 'paid') <> (count(t.id) = 1) OR (u.state = 'paid' AND coalesce(sum(e.amount), 0) <> u.amount)
            UNION ALL
            SELECT 'transaction ' || t.id, 'a top-up that no row announced' FROM ledger_transaction t
            WHERE t.kind = 'top_up' AND NOT EXISTS (
-               SELECT FROM top_up u WHERE t.idempotency_key = 'top-up:' || u.stripe_checkout_session_id)""",
+               SELECT FROM top_up u WHERE t.idempotency_key
+                   = 'top-up:' || coalesce(u.stripe_checkout_session_id, 'auto:' || u.stripe_payment_intent_id))""",
     ),
     *dispute_checks.CHECKS,
     *payout_checks.CHECKS,

@@ -11,7 +11,7 @@ import requests
 
 from soulseer import gateways
 from soulseer.gateways.stripe import CheckoutSession, StripeGateway, StripeUnavailable
-from soulseer.services import top_ups, webhooks
+from soulseer.services import crediting, top_ups, webhooks
 from tests import factories
 from tests.money_in import events
 from tests.money_in.conftest import NEW_SECRET, SECRET_KEY, Sandbox
@@ -298,7 +298,7 @@ def test_a_worker_killed_inside_the_credit_leaves_nothing_half_done(
         raise SystemExit("killed after the posting, before the commit")
 
     with monkeypatch.context() as patch:
-        patch.setattr(top_ups.audit, "record", die)
+        patch.setattr(crediting.audit, "record", die)
         with pytest.raises(SystemExit):
             work()
     assert (wallet_of(person_id), postings(), statuses()) == (0, [], {"evt_1": "received"})

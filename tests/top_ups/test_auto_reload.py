@@ -12,7 +12,7 @@ from soulseer.domain.months import month_of
 from soulseer.jobs import auto_reload as job
 from soulseer.jobs.context import JobContext
 from soulseer.models.people import Person
-from soulseer.services import auto_reload, customers, top_ups
+from soulseer.services import auto_reload, customers, ledger_check, top_ups
 from soulseer.services.auto_reload import Terms
 from tests import factories
 from tests.money_in.conftest import Sandbox, in_threads
@@ -67,6 +67,7 @@ def test_below_the_threshold_it_adds_once_and_says_so(sandbox: Sandbox) -> None:
     )
     assert (wallet_of(person.id), len(postings()), alerts()) == (Decimal("25.00"), 2, [])
     assert books_balance()
+    assert ledger_check.check() == []
 
 
 def test_off_by_default_and_above_the_threshold_nothing_happens(sandbox: Sandbox) -> None:
