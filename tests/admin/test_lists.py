@@ -119,6 +119,12 @@ def test_only_what_the_matrix_calls_an_action_takes_a_post(app: Flask) -> None:
         "admin_payouts.retry",
         "admin_payout_accounts.pause",
         "admin_payout_accounts.resume",
+        "admin_promotions.grant",
+        "admin_refunds.approve",
+        "admin_refunds.ask",
+        "admin_refunds.cancel",
+        "admin_refunds.decline",
+        "admin_subscriptions.cancel",
         "admin_webhooks.replay",
         "admin_webhooks.replay_all",
     }
