@@ -129,7 +129,9 @@ class StripeGateway:
         self._client = (
             StripeClient(
                 secret_key,
-                base_addresses={"api": api_base.rstrip("/"), "files": api_base.rstrip("/")} if api_base else {},
+                base_addresses={"api": api_base.rstrip("/"), "files": api_base.rstrip("/")}
+                if api_base
+                else {},
                 max_network_retries=RETRIES,
                 http_client=RequestsClient(timeout=(CONNECT_SECONDS, READ_SECONDS)),
             )
