@@ -1,7 +1,6 @@
 """/wallet/: balance, history, and top-ups by Stripe Checkout. What a page shows of money comes from the ledger."""
 
 import re
-import uuid
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -12,8 +11,9 @@ from soulseer.blueprints.access import require_person
 from soulseer.blueprints.api_input import idempotency_key
 from soulseer.blueprints.limits import MONEY, POLL, limited
 from soulseer.blueprints.rendering import holding_of, money
+from soulseer.blueprints.top_up_forms import top_up_form
 from soulseer.db import transaction
-from soulseer.domain import clock, policies
+from soulseer.domain import clock
 from soulseer.domain.errors import InvalidInput, SoulSeerError, VendorError
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
 from soulseer.models.payments import TopUp
@@ -243,12 +243,17 @@ def page(
         first_page=not cursor,
         top_ups=found,
         waiting=waiting_ids(found),
-        policy=policies.current().top_up,
         kinds=KINDS,
         errors=errors or {},
         failure=failure,
-        typed=typed,
         return_path=return_path,
-        request_key=request_key or str(uuid.uuid4()),
+        form=top_up_form(
+            None,
+            return_path,
+            key=request_key,
+            save_card=True,
+            typed=typed,
+            errors=tuple((errors or {}).get("amount", ())),
+        ),
     )
     return body, status
