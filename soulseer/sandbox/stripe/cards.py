@@ -28,6 +28,8 @@ class Card:
 
 _DECLINES = {
     "4000000000000002": Decline("card_declined", "generic_decline", "Your card was declined."),
+    # Stripe's card for "saved without complaint, refused when it is charged".
+    "4000000000000341": Decline("card_declined", "generic_decline", "Your card was declined."),
     "4000000000009995": Decline("card_declined", "insufficient_funds", "Your card has insufficient funds."),
     "4000000000000069": Decline("expired_card", None, "Your card has expired."),
     "4000000000000127": Decline("incorrect_cvc", None, "Your card's security code is incorrect."),

@@ -21,7 +21,11 @@ def create_confirmed(work: Work, parameters: Parameters) -> Document:
     if not (parameters.flag("confirm") and parameters.flag("off_session")):
         raise ApiError("The sandbox serves only confirm=true with off_session=true.", param="confirm")
     parameters.required_text("amount")
-    amount = parameters.whole("amount", least=LEAST_AMOUNT, most=MOST_AMOUNT) or 0
+    amount = parameters.whole("amount", least=1) or 0
+    if amount < LEAST_AMOUNT:
+        raise ApiError("Amount must be at least $0.50 usd", code="amount_too_small", param="amount")
+    if amount > MOST_AMOUNT:
+        raise ApiError("Amount must be no more than $999,999.99", code="amount_too_large", param="amount")
     currency = parameters.required_text("currency").lower()
     if currency != "usd":
         raise ApiError(f"Invalid currency: {currency}. The sandbox knows usd.", param="currency")
