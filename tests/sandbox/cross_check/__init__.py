@@ -1,0 +1,1 @@
+"""Our stand-in of Stripe beside those that others wrote: localstripe and emulate."""
