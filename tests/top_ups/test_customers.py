@@ -33,8 +33,7 @@ def test_a_top_up_is_paid_by_the_persons_customer_and_its_charge_is_kept(sandbox
     assert known.stripe_customer_id == customer["id"]
 
     sandbox.pay(first.stripe_checkout_session_id or "")
-    wait_for(lambda: sandbox.events("checkout.session.completed"))
-    work()
+    wait_for(lambda: work() is not None and top_up(first.id).state == "paid")
     charge = sandbox.events("charge.succeeded")[0]["data"]["object"]
     assert top_up(first.id).stripe_charge_id == charge["id"]
     assert top_up(second.id).stripe_charge_id is None
