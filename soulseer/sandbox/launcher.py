@@ -19,16 +19,16 @@ LINTERS = (
 )
 
 
-def build_assets() -> None:
-    """The asset step. Raises StepFailed."""
+def build_assets(*, for_tests: bool = False) -> None:
+    """The asset step, with what only tests need where that is wanted. Raises StepFailed."""
     with step("style sheets and scripts") as current:
-        if not assets.build(bootstrap.REPOSITORY, bootstrap.sandbox_directory()):
+        if not assets.build(bootstrap.REPOSITORY, bootstrap.sandbox_directory(), for_tests=for_tests):
             current.hide()
 
 
 def test(arguments: list[str]) -> int:
     """Build what the tests need, then become pytest."""
-    build_assets()
+    build_assets(for_tests=True)
     os.environ["APP_ENV"] = "test"
     words = bootstrap.python("-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments)
     sys.stdout.flush()
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
             return test(rest)
         if command == "lint":
             return lint()
-        build_assets()
+        build_assets(for_tests=True)
     except StepFailed as failure:
         steps.report(failure)
         return 1

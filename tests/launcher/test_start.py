@@ -167,6 +167,25 @@ def test_assets_are_built_again_only_when_a_source_changes(
     assert [words[0] for words in ran] == ["ci", "run", "run"]
 
 
+def test_what_only_tests_need_is_installed_for_tests_and_then_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(
+        assets, "run_logged", lambda command, *_, **__: ran.append([str(w) for w in command[2:]])
+    )
+    (tmp_path / "package.json").write_text("{}")
+    assert assets.build(tmp_path, tmp_path / "var")
+    assert "--omit=dev" in ran[0]
+    assert assets.build(tmp_path, tmp_path / "var", for_tests=True)
+    assert [words[0] for words in ran] == ["ci", "run", "ci"]
+    assert "--omit=dev" not in ran[2]
+    assert not assets.build(tmp_path, tmp_path / "var", for_tests=True)
+    (tmp_path / "soulseer/static/build/.stamp").unlink()
+    assert assets.build(tmp_path, tmp_path / "var")
+    assert [words[0] for words in ran] == ["ci", "run", "ci", "run"]
+
+
 def test_sandbox_facts_are_made_once_and_kept_private(tmp_path: Path) -> None:
     facts = environment.kept_facts(tmp_path)
     assert environment.kept_facts(tmp_path) == facts
