@@ -13,7 +13,7 @@ import structlog
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, Executable, MetaData, event
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -117,12 +117,14 @@ class Read:
             cursor = fairy.info["reads"] = fairy.driver_connection.cursor()  # type: ignore[union-attr]
         try:
             found = cursor.execute(ready.text, ready.bound(values)).fetchall()
-        except psycopg.Error:
-            if session.info.get("open"):
-                # The transaction is lost with the statement; its door rolls back.
-                raise
-            # Once more the long way, which knows a lost connection and raises what the doors know.
-            return list(session.execute(self.statement, values))
+        except psycopg.Error as error:
+            dialect = connection.dialect
+            lost = dialect.is_disconnect(error, fairy.driver_connection, cursor)  # type: ignore[arg-type]
+            if lost:
+                connection.invalidate(error)
+            raise DBAPIError.instance(
+                ready.text, None, error, psycopg.Error, True, connection_invalidated=lost, dialect=dialect
+            ) from error
         if not found:
             return []
         row = ready.row or ready.shaped(cursor.description)

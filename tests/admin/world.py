@@ -16,8 +16,8 @@ from soulseer.services import audit, ledger
 from soulseer.services.ledger import raise_alert
 from tests.disputes.planted import lost_dispute
 from tests.factories import START
-from tests.promotions.credit import give
 from tests.payouts.planted import open_payout
+from tests.promotions.credit import give
 from tests.readings.room import Room
 from tests.refunds.planted import waiting_refund
 from tests.reconciliation import plant
