@@ -174,7 +174,9 @@ def mail_faults(settings: Settings) -> list[str]:
     if not settings.mail_from:
         faults.append("MAIL_FROM: missing, and MAIL_URL is set")
     elif not all(part.strip() for part in address.partition("@")) or not f"{name}{address}".isprintable():
-        faults.append("MAIL_FROM: must be an address, with or without a name: SoulSeer <hello@soulseer.example>")
+        faults.append(
+            "MAIL_FROM: must be an address, with or without a name: SoulSeer <hello@soulseer.example>"
+        )
     return faults
 
 

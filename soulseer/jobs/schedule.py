@@ -16,12 +16,12 @@ from soulseer.jobs import (
     pull_stripe_events,
     reconcile,
     release_earnings,
-    send_payouts,
-    weekly_payouts,
     send_mail,
+    send_payouts,
     send_refunds,
     session_finalize,
     settle_disputes,
+    weekly_payouts,
 )
 from soulseer.jobs.context import Job
 

@@ -48,7 +48,9 @@ class TopUp(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint(one_of("origin", TOP_UP_ORIGINS), name="origin"),
         CheckConstraint("refunded_amount BETWEEN 0 AND amount", name="refunded_amount"),
         CheckConstraint("disputed_amount BETWEEN 0 AND amount", name="disputed_amount"),
-        CheckConstraint("(origin = 'auto_reload') = (payment_method_id IS NOT NULL)", name="payment_method_id"),
+        CheckConstraint(
+            "(origin = 'auto_reload') = (payment_method_id IS NOT NULL)", name="payment_method_id"
+        ),
         Index("ix_top_up_person_id_id", "person_id", text("id DESC")),
         UniqueConstraint("person_id", "idempotency_key"),
         Index("ix_top_up_due", "next_check_at", postgresql_where=text("state IN ('created', 'open')")),

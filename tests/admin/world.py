@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from sqlalchemy import select
+
 from soulseer.db import db, transaction
 from soulseer.domain import clock
 from soulseer.models.ledger import LedgerAlert, LedgerTransaction
@@ -19,8 +21,8 @@ from tests.factories import START
 from tests.payouts.planted import open_payout
 from tests.promotions.credit import give
 from tests.readings.room import Room
-from tests.refunds.planted import waiting_refund
 from tests.reconciliation import plant
+from tests.refunds.planted import waiting_refund
 from tests.subscriptions.planted import running_subscription
 
 SCRIPT = "<script>alert('x')</script>\"'{{7*7}}"
@@ -195,7 +197,9 @@ def build() -> World:
         over.id,
         over.client.id,
         wallet,
-        newest[LedgerTransaction],
+        db.session.scalars(
+            select(LedgerTransaction.id).where(LedgerTransaction.idempotency_key == f"test:{SCRIPT}")
+        ).one(),
         newest[LedgerAlert],
         run,
         webhook,

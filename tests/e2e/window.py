@@ -80,4 +80,4 @@ def pay(page: Page) -> None:
     """Pay on the hosted checkout page with a good card."""
     expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
     page.get_by_label("Card number").fill(CARD)
-    page.get_by_role("button", name=re.compile("^Pay")).click()
+    page.get_by_role("button", name=re.compile(r"^Pay \$")).click()

@@ -40,9 +40,10 @@ def kill(valkey: EmbeddedValkey) -> None:
 
 
 def sweep(seconds: float) -> None:
-    """One round of the whole schedule."""
+    """One round of the whole schedule, but for what reads Stripe's lists: there is no Stripe here."""
     for job in SCHEDULE:
-        run(Request(job.name, now=at(seconds)))
+        if job.name not in ("pull_stripe_events", "reconcile"):
+            run(Request(job.name, now=at(seconds)))
 
 
 def test_what_was_queued_is_found_by_the_sweeps(valkey: EmbeddedValkey) -> None:

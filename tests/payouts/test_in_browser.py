@@ -10,7 +10,6 @@ from playwright.sync_api import Browser as Chromium
 from config.settings import REPOSITORY
 from soulseer.db import transaction
 from soulseer.services import payout_accounts
-from tests.browsers import chromium  # noqa: F401
 from tests.money_in.browser import signed_in
 from tests.payouts.payday import SOON, PaidReader, sweep
 from tests.payouts.world import LATER, Reader
@@ -39,7 +38,7 @@ def busy(sandbox) -> PaidReader:
     return reader
 
 
-def looked_at(chromium: Chromium, app, sandbox, reader_id: int, path: str, size: str, name: str) -> None:  # noqa: F811
+def looked_at(chromium: Chromium, app, sandbox, reader_id: int, path: str, size: str, name: str) -> None:
     browser = signed_in(app, sandbox, reader_id)
     width, height = SIZES[size]
     context = chromium.new_context(viewport={"width": width, "height": height})
@@ -62,7 +61,7 @@ def looked_at(chromium: Chromium, app, sandbox, reader_id: int, path: str, size:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_busy_reader(app, sandbox, chromium, size) -> None:  # noqa: F811
+def test_a_busy_reader(app, sandbox, chromium, size) -> None:
     reader = busy(sandbox)
     paid = reader.payouts[-1].id
     for path, name in (
@@ -76,7 +75,7 @@ def test_a_busy_reader(app, sandbox, chromium, size) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_new_and_a_paused_reader(app, sandbox, chromium, size) -> None:  # noqa: F811
+def test_a_new_and_a_paused_reader(app, sandbox, chromium, size) -> None:
     fresh = Reader()
     looked_at(chromium, app, sandbox, fresh.id, "/payouts/", size, "fresh")
     paused = PaidReader(sandbox, "40.00")
@@ -88,7 +87,7 @@ def test_a_new_and_a_paused_reader(app, sandbox, chromium, size) -> None:  # noq
     looked_at(chromium, app, sandbox, paused.id, "/payouts/", size, "paused")
 
 
-def test_a_statement_on_paper_is_ink_on_white(app, sandbox, chromium) -> None:  # noqa: F811
+def test_a_statement_on_paper_is_ink_on_white(app, sandbox, chromium) -> None:
     reader = PaidReader(sandbox, "40.00")
     payout_id = reader.begin()
     browser = signed_in(app, sandbox, reader.id)
