@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.harness import Bench, add_sessions, median, product
+from soulseer import gateways
+from soulseer.domain import policies
 from soulseer.sandbox.places import free_port
 
 ROUNDS = 5
@@ -58,8 +60,9 @@ def cookie(bench: Bench, person_id: int) -> str:
 
 
 def rate(url: str, header: str | None, duration: int) -> float:
-    """Requests a second that all answered well."""
-    command = ["wrk", "-t1", "-c8", f"-d{duration}s", url]
+    """Requests a second that all answered well. A connection each, as from a proxy: those that are kept stay with the
+    process that took them, and by chance one process has most of them and the other rests."""
+    command = ["wrk", "-t1", "-c8", f"-d{duration}s", "-H", "Connection: close", url]
     if header:
         command += ["-H", header]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -126,6 +129,13 @@ def fill(bench: Bench) -> tuple[int, int, str]:
     return client, session, "r1"
 
 
+def both_are_there(session: int) -> None:
+    """A sign of life of each side, or the room would be one that its reader has dropped out of."""
+    timeout = policies.current().reading.presence_timeout
+    for role in ("client", "reader"):
+        gateways.current().presence.touch(session, role, datetime.now(UTC), timeout, even_after_gap=True)
+
+
 def main(duration: int) -> None:
     with product() as bench:
         client, session, slug = fill(bench)
@@ -148,9 +158,12 @@ def main(duration: int) -> None:
             # The bare page again beside every page: what else the machine does falls on both.
             for _ in range(ROUNDS):
                 for name, url in urls.items():
+                    both_are_there(session)
                     rates["bare"].append(rate(bare_url, None, duration))
                     rates[name].append(rate(url, signed_in, duration))
                     ratios[name].append(rates[name][-1] / rates["bare"][-1])
+            row = bench.database.execute("SELECT state FROM reading_session WHERE id = %s", [session]).fetchone()
+            assert row == ("active",), row
             print(json.dumps({"bare": round(median(rates["bare"]))}))
             for name, found in ratios.items():
                 print(json.dumps({name: round(median(rates[name])), "of_bare": round(median(found), 2)}))
