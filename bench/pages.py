@@ -162,7 +162,9 @@ def main(duration: int) -> None:
                     rates["bare"].append(rate(bare_url, None, duration))
                     rates[name].append(rate(url, signed_in, duration))
                     ratios[name].append(rates[name][-1] / rates["bare"][-1])
-            row = bench.database.execute("SELECT state FROM reading_session WHERE id = %s", [session]).fetchone()
+            row = bench.database.execute(
+                "SELECT state FROM reading_session WHERE id = %s", [session]
+            ).fetchone()
             assert row == ("active",), row
             print(json.dumps({"bare": round(median(rates["bare"]))}))
             for name, found in ratios.items():
