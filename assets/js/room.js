@@ -1,6 +1,7 @@
 // The room of a live reading. One loop asks for messages and meter together, one says that we are here; both go on in a
 // hidden tab. What the server answers is the truth: this page only shows it, and counts on its clock in between.
 import { ServerClock, duration, ticker } from "./room/clock.js";
+import { hub } from "./room/hub.js";
 import { LIVE, MeterPanel, dollars, figures } from "./room/meter.js";
 import "./room/note.js";
 import { Refused, Unreachable, call, uuid } from "./room/server.js";
@@ -60,6 +61,7 @@ function accept(fresh) {
   if (!before) stage.ready();
   panel.show(meter);
   stage.show(meter, { answered, steppedOut: steppedOut() });
+  hub.emit("meter", { meter, before });
   if (before && before.state !== meter.state) tell(before);
   if (before?.balance && Number(meter.balance) > Number(before.balance)) moneyCame();
   tick();
@@ -95,6 +97,7 @@ function tick() {
   const at = figures(meter, now);
   panel.tick(meter, now);
   stage.tick(at, duration);
+  hub.emit("tick", { meter, now });
   if (isClient && meter.state === "active") {
     const step = warnings.next(at.money / 1000);
     if (step !== null) stage.warn(words(step), step);
@@ -107,6 +110,7 @@ async function poll() {
   try {
     const answer = await ask(`${facts.api}messages/?after=${talk.last}&limit=${HISTORY_PAGE}`);
     const news = talk.receive(answer.items);
+    hub.emit("answer", answer);
     const more = answer.items.length === HISTORY_PAGE;
     if (!more && !historyIsIn) {
       historyIsIn = true;
@@ -140,7 +144,7 @@ async function beat() {
   busy.beat = true;
   due.beat = performance.now() + facts.heartbeatSeconds * 1000;
   try {
-    await ask(`${facts.api}heartbeat/`, { method: "POST" });
+    await ask(`${facts.api}heartbeat/`, { method: "POST", body: hub.beatBody() });
   } catch (error) {
     wentWrong(error);
   } finally {
@@ -227,6 +231,7 @@ function refused(error) {
   }
   if (error.status === 410 || error.status === 409) return leaveForReceipt();
   over = true;
+  hub.emit("over");
   const lines = {
     401: "You have been signed out. Sign in again to come back to the reading.",
     403: "You can no longer see this reading.",
@@ -253,6 +258,7 @@ function found() {
 function leaveForReceipt() {
   if (over) return;
   over = true;
+  hub.emit("over");
   talk.forgetAll();
   stage.stop("The reading is over. Here comes the receipt.", null);
   stage.say("The reading is over.");
@@ -302,6 +308,7 @@ window.addEventListener("online", () => (due.poll = 0));
 // A page out of the browser's memory shows how things stood then.
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 
+Object.assign(hub, { facts, ask, say: (text) => stage.say(text), note: (text) => stage.note(text) });
 const first = JSON.parse(root.dataset.meter);
 clock.set(first.now, performance.now(), performance.now());
 accept(first);
