@@ -12,7 +12,7 @@ from soulseer.db import db
 from soulseer.domain.money import to_cents
 from soulseer.gateways.stripe import CheckoutSession, StripeRefused
 from soulseer.models.payments import TopUp
-from soulseer.services import top_ups
+from soulseer.services import comparing, top_ups
 from soulseer.services.stripe_events import (
     PROCESSED,
     EventInHand,
@@ -106,13 +106,7 @@ def _contradiction(top_up: TopUp, checkout_id: str, said: Mapping[str, Any]) -> 
         "metadata.top_up_id": (str(top_up.id), _part(metadata, "top_up_id")),
         "metadata.person_id": (str(top_up.person_id), _part(metadata, "person_id")),
     }
-    # 25 and 25.0 and True are equal to Python, but only a whole number is an amount.
-    differing = [
-        f"{name}: recorded {ours!r}, the event says {theirs!r}"[:300]
-        for name, (ours, theirs) in recorded.items()
-        if theirs is not None and (type(theirs) is not type(ours) or theirs != ours)
-    ]
-    return "; ".join(differing) or None
+    return "; ".join(comparing.contradicted(recorded, silence_agrees=True)) or None
 
 
 def _part(metadata: object, name: str) -> object:

@@ -10,7 +10,7 @@ from soulseer.domain.money import to_cents
 from soulseer.gateways.stripe import StripeRefused
 from soulseer.gateways.stripe_payments import PaymentIntent, retrieve_payment
 from soulseer.models.payments import TopUp
-from soulseer.services import reloads, top_ups
+from soulseer.services import comparing, reloads, top_ups
 from soulseer.services.stripe_events import (
     PROCESSED,
     EventInHand,
@@ -48,14 +48,9 @@ def examine(event: EventInHand, now: datetime) -> Verdict | Question:
             for name, value in reloads.metadata(top_up).items()
         },
     }
-    # 25 and 25.0 and True are equal to Python, but only a whole number is an amount.
-    differing = [
-        f"{name}: recorded {ours!r}, the event says {theirs!r}"[:300]
-        for name, (ours, theirs) in recorded.items()
-        if type(theirs) is not type(ours) or theirs != ours
-    ]
-    if differing:
-        return _set_aside(event, "; ".join(differing))
+    contradicted = comparing.contradicted(recorded, silence_agrees=False)
+    if contradicted:
+        return _set_aside(event, "; ".join(contradicted))
     return PROCESSED if top_up.state == "paid" else Question(intent_id, top_up.id)
 
 

@@ -20,7 +20,7 @@ from soulseer.domain.transfers import TransferKind
 from soulseer.gateways import stripe_connect
 from soulseer.gateways.stripe_connect import Transfer, TransferOrder
 from soulseer.models.payouts import Payout, PayoutReversal
-from soulseer.services import audit, earnings_release, ledger, mail, payout_accounts, payout_rules
+from soulseer.services import audit, comparing, earnings_release, ledger, mail, payout_accounts, payout_rules
 
 LEAST_WAIT, MOST_WAIT = timedelta(minutes=2), timedelta(hours=1)
 # Stripe keeps idempotency keys for at least 24 hours: past them the same key might send the money twice.
@@ -193,12 +193,7 @@ def disagreement(payout: Payout, transfer: Transfer) -> str | None:
         "group": (reference(payout), transfer.group),
         "livemode": (gateways.current().stripe.livemode, transfer.livemode),
     }
-    differing = [
-        f"{name}: recorded {ours!r}, at Stripe {theirs!r}"
-        for name, (ours, theirs) in expected.items()
-        if ours != theirs
-    ]
-    return "; ".join(differing) or None
+    return "; ".join(comparing.differing(expected)) or None
 
 
 def record(payout_id: int, transfer: Transfer, now: datetime) -> Recorded:

@@ -21,7 +21,7 @@ from soulseer.gateways.stripe import StripeRefused
 from soulseer.gateways.stripe_refunds import UNDECIDED, StripeRefund
 from soulseer.models.payments import TopUp
 from soulseer.models.refunds import Refund
-from soulseer.services import holds, ledger, refund_plans, refunds, subscription_invoices
+from soulseer.services import comparing, holds, ledger, refund_plans, refunds, subscription_invoices
 from soulseer.services.refund_plans import Entry, Plan
 from soulseer.services.reversals import NOTHING, TOP_UP, Source
 
@@ -156,8 +156,7 @@ def _disagreement(refund: Refund, top_up: TopUp, word: StripeRefund) -> str | No
     }
     if RefundState(refund.state) not in BOOKED:
         expected["state"] = ("booked", refund.state)
-    differing = [f"{n}: recorded {a!r}, at Stripe {b!r}" for n, (a, b) in expected.items() if a != b]
-    return "; ".join(differing) or None
+    return "; ".join(comparing.differing(expected)) or None
 
 
 def _move_on(refund: Refund, top_up: TopUp, word: StripeRefund, now: datetime) -> Outcome:

@@ -23,7 +23,7 @@ from soulseer.models.disputes import SpendingHold
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.payments import StripeCustomer, TopUp
 from soulseer.models.people import Person
-from soulseer.services import auto_reload, customers, mail, top_ups
+from soulseer.services import auto_reload, comparing, customers, mail, top_ups
 from soulseer.services.top_ups import Outcome, Payment, Recorded
 
 ORIGIN = "auto_reload"
@@ -186,12 +186,7 @@ def disagreement(top_up: TopUp, intent: PaymentIntent) -> str | None:
             f"metadata.{name}": (value, intent.metadata.get(name)) for name, value in metadata(top_up).items()
         },
     }
-    differing = [
-        f"{name}: recorded {ours!r}, at Stripe {theirs!r}"
-        for name, (ours, theirs) in expected.items()
-        if ours != theirs
-    ]
-    return "; ".join(differing) or None
+    return "; ".join(comparing.differing(expected)) or None
 
 
 def record(top_up_id: int, intent: PaymentIntent, now: datetime) -> Recorded:

@@ -14,7 +14,7 @@ from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.stripe_subscriptions import StripeInvoice
 from soulseer.models.ledger import LedgerTransaction
 from soulseer.models.subscriptions import INVOICE_MOVES, Plan, Subscription, SubscriptionInvoice
-from soulseer.services import audit, ledger, plans, subscription_mails
+from soulseer.services import audit, comparing, ledger, plans, subscription_mails
 
 # What a whole period is billed by.
 _WHOLE = ("subscription_create", "subscription_cycle")
@@ -122,11 +122,7 @@ def _disagreement(row: Subscription, plan: Plan, customer_id: str, said: StripeI
     if said.status == "paid" and said.amount_paid_cents:
         expected["payments"] = (said.amount_paid_cents, said.payments_cents)
         expected["payment intent"] = (True, said.payment_intent_id is not None)
-    wrong = [
-        f"{name}: recorded {ours!r}, at Stripe {theirs!r}"
-        for name, (ours, theirs) in expected.items()
-        if ours != theirs
-    ]
+    wrong = comparing.differing(expected)
     # A whole period costs what some plan of this audience costs or did; a trial nothing.
     if said.billing_reason in _WHOLE and said.total_cents:
         known = plans.known_amounts(plan.audience)

@@ -17,7 +17,7 @@ from soulseer.gateways import stripe_subscriptions
 from soulseer.gateways.stripe_subscriptions import StripeInvoice, StripeSubscription
 from soulseer.models.payments import StripeCustomer
 from soulseer.models.subscriptions import BEGINNING, LIVE, Plan, PlanPrice, Subscription
-from soulseer.services import plans, subscription_invoices, subscription_mails, subscriptions
+from soulseer.services import comparing, plans, subscription_invoices, subscription_mails, subscriptions
 
 TOLD_BEFORE_TRIAL_ENDS = timedelta(days=3)
 # A renewal is given so long to be told before Stripe is asked.
@@ -163,11 +163,7 @@ def _disagreement(row: Subscription, said: StripeSubscription, priced: tuple[Pla
         "livemode": (gateways.current().stripe.livemode, said.livemode),
         "audience of the price": (row.audience, None if priced is None else priced[1].audience),
     }
-    return "; ".join(
-        f"{name}: recorded {ours!r}, at Stripe {theirs!r}"
-        for name, (ours, theirs) in expected.items()
-        if ours != theirs
-    )
+    return "; ".join(comparing.differing(expected))
 
 
 def _second(row: Subscription, said: StripeSubscription) -> str:

@@ -31,7 +31,7 @@ from soulseer.models.subscriptions import (
     SubscriptionOrder,
 )
 from soulseer.models.types import Instant
-from soulseer.services import ledger, plans
+from soulseer.services import comparing, ledger, plans
 
 # A request that is still under way is left alone for so long; a page answers within it.
 FIRST_CHECK = timedelta(minutes=10)
@@ -209,11 +209,7 @@ def record_checkout(subscription_id: int, checkout: SubscriptionCheckout, now: d
         "reference": (reference(found), checkout.reference),
         "livemode": (gateways.current().stripe.livemode, checkout.livemode),
     }
-    wrong = [
-        f"{name}: recorded {ours!r}, at Stripe {theirs!r}"
-        for name, (ours, theirs) in expected.items()
-        if ours != theirs
-    ]
+    wrong = comparing.differing(expected)
     if wrong:
         alert(found.id, f"Subscription {found.id}, {checkout.id}: {'; '.join(wrong)}", now)
         return close(found, "failed", REFUSED, now) if found.state in BEGINNING else found

@@ -21,7 +21,7 @@ from soulseer.domain.errors import IdempotencyMismatch, InvalidInput, NotFound
 from soulseer.domain.money import CURRENCY, parse_amount, to_cents
 from soulseer.gateways.stripe import CheckoutOrder, CheckoutSession
 from soulseer.models.payments import TopUp
-from soulseer.services import customers, ledger
+from soulseer.services import comparing, customers, ledger
 from soulseer.services.crediting import Outcome as Outcome
 from soulseer.services.crediting import Payment as Payment
 from soulseer.services.crediting import Recorded as Recorded
@@ -174,12 +174,7 @@ def disagreement(top_up: TopUp, checkout: CheckoutSession) -> str | None:
     }
     for name, value in _metadata(top_up).items():
         expected[f"metadata.{name}"] = (value, checkout.metadata.get(name))
-    differing = [
-        f"{name}: recorded {ours!r}, at Stripe {theirs!r}"
-        for name, (ours, theirs) in expected.items()
-        if ours != theirs
-    ]
-    return "; ".join(differing) or None
+    return "; ".join(comparing.differing(expected)) or None
 
 
 def record(top_up_id: int, checkout: CheckoutSession, now: datetime) -> Recorded:
