@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from stripe import (
@@ -24,6 +24,7 @@ from stripe import PermissionError as StripePermissionError
 from soulseer.domain.errors import VendorError, WebhookRejected
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 TOLERANCE_SECONDS = 300
 CONNECT_SECONDS, READ_SECONDS, RETRIES = 3.05, 10, 2
@@ -117,6 +118,16 @@ class StripeEvent:
     type: str
     livemode: bool
     created: datetime | None = None
+
+
+def known(call: Callable[[], T]) -> T | None:
+    """What ``call`` asks of Stripe; None where Stripe knows no such object. Raises StripeUnavailable, StripeRefused."""
+    try:
+        return call()
+    except StripeRefused as error:
+        if error.missing:
+            return None
+        raise
 
 
 class StripeGateway:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from soulseer.gateways.stripe import StripeGateway, StripeRefused
+from soulseer.gateways.stripe import StripeGateway, known
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,10 @@ class StripeDispute:
 
 def retrieve(stripe: StripeGateway, dispute_id: str) -> StripeDispute | None:
     """What Stripe says of a dispute now; None where it knows no such one. Raises StripeUnavailable, StripeRefused."""
-    try:
-        return _dispute(
-            stripe.call(
-                lambda client: client.v1.disputes.retrieve(
-                    dispute_id, {"expand": ["charge", "payment_intent"]}
-                )
-            )
-        )
-    except StripeRefused as error:
-        if error.missing:
-            return None
-        raise
+    params: Any = {"expand": ["charge", "payment_intent"]}
+    return known(
+        lambda: _dispute(stripe.call(lambda client: client.v1.disputes.retrieve(dispute_id, params)))
+    )
 
 
 def upload_pack(stripe: StripeGateway, content: bytes, name: str, idempotency_key: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from soulseer.gateways.stripe import StripeGateway, StripeRefused
+from soulseer.gateways.stripe import StripeGateway, known
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,7 @@ class Endpoint:
 
 def find_product(stripe: StripeGateway, product_id: str) -> Product | None:
     """The product of this id; None where there is none. Raises StripeUnavailable, StripeRefused."""
-    try:
-        return _product(stripe.call(lambda client: client.v1.products.retrieve(product_id)))
-    except StripeRefused as error:
-        if error.missing:
-            return None
-        raise
+    return known(lambda: _product(stripe.call(lambda client: client.v1.products.retrieve(product_id))))
 
 
 def create_product(stripe: StripeGateway, product_id: str, name: str, metadata: Mapping[str, str]) -> Product:
@@ -70,12 +65,7 @@ def prices_of(stripe: StripeGateway, product_id: str) -> list[Price]:
 
 def find_price(stripe: StripeGateway, price_id: str) -> Price | None:
     """The price of this id; None where there is none. Raises StripeUnavailable, StripeRefused."""
-    try:
-        return _price(stripe.call(lambda client: client.v1.prices.retrieve(price_id)))
-    except StripeRefused as error:
-        if error.missing:
-            return None
-        raise
+    return known(lambda: _price(stripe.call(lambda client: client.v1.prices.retrieve(price_id))))
 
 
 def create_price(

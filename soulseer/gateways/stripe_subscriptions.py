@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from soulseer.gateways.stripe import StripeGateway, StripeRefused
+from soulseer.gateways.stripe import StripeGateway, StripeRefused, known
 
 # Payments are told only to who asks for them.
 _EXPANDED = ["data.payments"]
@@ -135,19 +135,9 @@ def expire_checkout(stripe: StripeGateway, checkout_session_id: str) -> Subscrip
 
 def retrieve(stripe: StripeGateway, subscription_id: str) -> StripeSubscription | None:
     """The subscription as it is now, None where Stripe knows none. Raises StripeUnavailable, StripeRefused."""
-    try:
-        return _subscription(stripe.call(lambda client: client.v1.subscriptions.retrieve(subscription_id)))
-    except StripeRefused as error:
-        if error.missing:
-            return None
-        raise
-
-
-def of_customer(stripe: StripeGateway, customer_id: str) -> list[StripeSubscription]:
-    """The customer's subscriptions that are not over, at most 100. Raises StripeUnavailable, StripeRefused."""
-    params: Any = {"customer": customer_id, "limit": 100}
-    found = stripe.call(lambda client: client.v1.subscriptions.list(params))
-    return [_subscription(one) for one in found["data"]]
+    return known(
+        lambda: _subscription(stripe.call(lambda client: client.v1.subscriptions.retrieve(subscription_id)))
+    )
 
 
 def invoices_of(stripe: StripeGateway, subscription_id: str, *, limit: int = 24) -> list[StripeInvoice]:

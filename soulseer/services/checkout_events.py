@@ -10,7 +10,7 @@ from sqlalchemy import select
 from soulseer import gateways
 from soulseer.db import db
 from soulseer.domain.money import to_cents
-from soulseer.gateways.stripe import CheckoutSession, StripeRefused
+from soulseer.gateways.stripe import CheckoutSession, known
 from soulseer.models.payments import TopUp
 from soulseer.services import comparing, top_ups
 from soulseer.services.stripe_events import (
@@ -57,12 +57,7 @@ def ask(question: Question) -> CheckoutSession | None:
 
     Raises StripeUnavailable, StripeRefused.
     """
-    try:
-        return gateways.current().stripe.retrieve_checkout(question.stripe_id)
-    except StripeRefused as error:
-        if error.missing:
-            return None
-        raise
+    return known(lambda: gateways.current().stripe.retrieve_checkout(question.stripe_id))
 
 
 def apply(event: EventInHand, question: Question, checkout: CheckoutSession | None, now: datetime) -> Verdict:

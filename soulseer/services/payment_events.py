@@ -7,7 +7,7 @@ from typing import Any
 from soulseer import gateways
 from soulseer.db import db
 from soulseer.domain.money import to_cents
-from soulseer.gateways.stripe import StripeRefused
+from soulseer.gateways.stripe import known
 from soulseer.gateways.stripe_payments import PaymentIntent, retrieve_payment
 from soulseer.models.payments import TopUp
 from soulseer.services import comparing, reloads, top_ups
@@ -56,12 +56,7 @@ def examine(event: EventInHand, now: datetime) -> Verdict | Question:
 
 def ask(question: Question) -> PaymentIntent | None:
     """Stripe's word on the payment; None where it does not know it. Raises StripeUnavailable, StripeRefused."""
-    try:
-        return retrieve_payment(gateways.current().stripe, question.stripe_id)
-    except StripeRefused as error:
-        if error.missing:
-            return None
-        raise
+    return known(lambda: retrieve_payment(gateways.current().stripe, question.stripe_id))
 
 
 def apply(event: EventInHand, question: Question, intent: PaymentIntent | None, now: datetime) -> Verdict:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from soulseer import gateways
 from soulseer.db import db
 from soulseer.gateways import stripe_connect
-from soulseer.gateways.stripe import StripeRefused
+from soulseer.gateways.stripe import known
 from soulseer.gateways.stripe_connect import ConnectedAccount, Transfer
 from soulseer.models.payouts import Payout, PayoutAccount
 from soulseer.services import payout_accounts, payouts
@@ -48,12 +48,7 @@ def examine_account(event: EventInHand, now: datetime) -> Verdict | Question:
 
 def ask_account(question: Question) -> ConnectedAccount | None:
     """Stripe's word on the account; None where it does not know it. Raises StripeUnavailable, StripeRefused."""
-    try:
-        return stripe_connect.retrieve_account(gateways.current().stripe, question.stripe_id)
-    except StripeRefused as error:
-        if error.missing:
-            return None
-        raise
+    return known(lambda: stripe_connect.retrieve_account(gateways.current().stripe, question.stripe_id))
 
 
 def apply_account(
@@ -82,12 +77,7 @@ def examine_transfer(event: EventInHand, now: datetime) -> Verdict | Question:
 
 def ask_transfer(question: Question) -> Transfer | None:
     """Stripe's word on the transfer; None where it does not know it. Raises StripeUnavailable, StripeRefused."""
-    try:
-        return stripe_connect.retrieve_transfer(gateways.current().stripe, question.stripe_id)
-    except StripeRefused as error:
-        if error.missing:
-            return None
-        raise
+    return known(lambda: stripe_connect.retrieve_transfer(gateways.current().stripe, question.stripe_id))
 
 
 def apply_transfer(event: EventInHand, question: Question, told: Any, now: datetime) -> Verdict:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from soulseer import gateways
 from soulseer.gateways import stripe_refunds
-from soulseer.gateways.stripe import StripeRefused
+from soulseer.gateways.stripe import known
 from soulseer.gateways.stripe_refunds import StripeRefund
 from soulseer.services import refund_sending
 from soulseer.services.refund_sending import Outcome
@@ -46,12 +46,7 @@ def examine_charge(event: EventInHand, now: datetime) -> Verdict | Question:
 
 def ask_refund(question: Question) -> list[StripeRefund] | None:
     """Stripe's word on the refund; None where it knows none. Raises StripeUnavailable, StripeRefused."""
-    try:
-        return [stripe_refunds.retrieve(gateways.current().stripe, question.stripe_id)]
-    except StripeRefused as error:
-        if error.missing:
-            return None
-        raise
+    return known(lambda: [stripe_refunds.retrieve(gateways.current().stripe, question.stripe_id)])
 
 
 def ask_charge(question: Question) -> list[StripeRefund] | None:
