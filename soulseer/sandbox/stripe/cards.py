@@ -43,6 +43,8 @@ _PAYING = {
     "378282246310005": "amex",
     "4000002760003184": "visa",
 }
+PAYS = Card("4242424242424242", "visa", None)
+REFUSED_LATER = Card("4000000000000341", "visa", _DECLINES["4000000000000341"])
 # Pays while its owner is there to confirm it, and never without.
 ASKS_ITS_OWNER = "4000002760003184"
 AUTHENTICATION_REQUIRED = Decline(

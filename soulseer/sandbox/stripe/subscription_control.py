@@ -5,7 +5,9 @@ from typing import Any
 from flask import Blueprint, request
 
 from soulseer.sandbox.stripe import subscriptions
+from soulseer.sandbox.stripe.cards import PAYS, REFUSED_LATER
 from soulseer.sandbox.stripe.errors import ApiError
+from soulseer.sandbox.stripe.payment_methods import keep_card
 from soulseer.sandbox.stripe.recurring import DAY, clock_of, now_of
 from soulseer.sandbox.stripe.standin import StandIn
 from soulseer.sandbox.stripe.store import Document
@@ -70,7 +72,7 @@ def declines(work: Work, subscription: Document) -> bool:
 def set_card(work: Work, subscription: Document, *, declines: bool) -> None:
     """Another card for the subscription and its customer."""
     customer = work.get("customer", subscription["customer"])
-    method = subscriptions.new_method(work, customer["id"], "visa", "0341" if declines else "4242")
+    method = keep_card(work, customer["id"], REFUSED_LATER if declines else PAYS)
     settings = customer["invoice_settings"] | {"default_payment_method": method["id"]}
     work.save(customer | {"invoice_settings": settings})
     work.announce("customer.updated", customer | {"invoice_settings": settings})

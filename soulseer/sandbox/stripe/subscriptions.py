@@ -1,10 +1,9 @@
 """Subscriptions: begun by a checkout, billed as their clock goes on, changed and ended. Amounts in cents, times in seconds."""
 
-from typing import Any
-
 from soulseer.sandbox.stripe import invoices
 from soulseer.sandbox.stripe.cards import Card
 from soulseer.sandbox.stripe.errors import ApiError
+from soulseer.sandbox.stripe.payment_methods import keep_card
 from soulseer.sandbox.stripe.recurring import (
     DAY,
     RETRIES,
@@ -25,7 +24,7 @@ def begin(work: Work, session: Document, card: Card) -> Document:
     if card.decline is not None:
         return session
     wanted = work.get("subscription_data", f"{session['id']}:subscription")
-    price, method = work.get("price", wanted["price"]), _method(work, session["customer"], card)
+    price, method = work.get("price", wanted["price"]), keep_card(work, session["customer"], card)
     trial_end = work.now + wanted["trial_days"] * DAY if wanted["trial_days"] else None
     anchor = trial_end or work.now
     period_end = trial_end or after(work.now, price["recurring"]["interval"], anchor)
@@ -217,19 +216,3 @@ def _same_interval(one: Document, other: Document) -> bool:
 def _words(work: Work, price: Document, before: str) -> str:
     name = work.get("product", price["product"])["name"]
     return f"{before} {name} (at ${price['unit_amount'] / 100:.2f} / {price['recurring']['interval']})"
-
-
-def new_method(work: Work, customer_id: str, brand: str, last4: str) -> Document:
-    """A saved card of the customer."""
-    method: Document = {
-        "id": new_id("pm"), "object": "payment_method", "allow_redisplay": "limited", "billing_details": {},
-        "card": {"brand": brand, "country": "US", "exp_month": 12, "exp_year": 2034, "funding": "credit", "last4": last4},
-        "created": work.now, "customer": customer_id, "livemode": False, "metadata": {}, "type": "card",
-    }  # fmt: skip
-    work.save(method)
-    work.announce("payment_method.attached", method)
-    return method
-
-
-def _method(work: Work, customer_id: str, card: Card) -> dict[str, Any]:
-    return new_method(work, customer_id, card.brand, card.last4)
