@@ -43,7 +43,7 @@ from soulseer.models.payments import TopUp
 from soulseer.models.promotions import PromotionalSpend
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import ReadingSession
-from soulseer.services import ledger, top_ups
+from soulseer.services import top_ups
 
 PAGE = 20
 _BEGINNING = 2**63 - 1
@@ -230,11 +230,6 @@ _newest_top_ups = (
 # What the page of the wallet shows, each cut by itself. By minutes one tells them apart: an entry has none, a paid
 # reading has some, a top-up has zero.
 _OVERVIEW = Read(union_all(_by_entry, _by_reading, _newest_top_ups))
-
-
-def balance(person_id: int) -> Decimal:
-    """The wallet's balance in dollars; 0.00 where there is no wallet."""
-    return ledger.balance(AccountKind.CLIENT_WALLET, person_id)
 
 
 def earnings(person_id: int) -> Earnings:
