@@ -1,6 +1,7 @@
 """Settings: frozen, typed, from the environment. Read by ``soulseer.app`` only."""
 
 import os
+import re
 from decimal import Decimal
 from email.utils import parseaddr
 from pathlib import Path
@@ -11,6 +12,8 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# The last of 43 characters carries four bits: 32 bytes have no fifth to set.
+SIGNING_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,31}:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 
 
 class SettingsError(Exception):
@@ -31,6 +34,7 @@ class Settings(BaseSettings):
     app_env: Literal["development", "test", "production"] = "development"
     debug: bool = False
     secret_key: str = ""
+    receipt_signing_keys: Annotated[tuple[str, ...], NoDecode] = ()
     app_base_url: str = "http://127.0.0.1:8000"
     port: int = Field(8000, ge=1, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -76,6 +80,9 @@ class Settings(BaseSettings):
     max_reconnects: int = Field(5, ge=0, le=1000)
     reader_share: Decimal = Field(Decimal("0.70"), ge=0, le=1, decimal_places=4)
     earnings_hold_days: int = Field(7, ge=0, le=365)
+    tip_minimum: Decimal = Field(Decimal("1.00"), ge=1, le=10_000, decimal_places=2)
+    tip_maximum: Decimal = Field(Decimal("200.00"), ge=1, le=10_000, decimal_places=2)
+    tip_reader_share: Decimal = Field(Decimal("0.70"), ge=0, le=1, decimal_places=4)
     refund_approval_limit: Decimal = Field(Decimal("50.00"), ge=0, le=100_000, decimal_places=2)
     payout_minimum: Decimal = Field(Decimal("25.00"), ge=1, le=100_000, decimal_places=2)
     promotion_limit: Decimal = Field(Decimal("500.00"), gt=0, le=100_000, decimal_places=2)
@@ -87,7 +94,7 @@ class Settings(BaseSettings):
     sandbox: bool = False
     sandbox_dir: Path = REPOSITORY / "var"
 
-    @field_validator("allowed_hosts", "stripe_webhook_signing_secret", mode="before")
+    @field_validator("allowed_hosts", "stripe_webhook_signing_secret", "receipt_signing_keys", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         if isinstance(value, str):
@@ -161,6 +168,23 @@ def common_faults(settings: Settings) -> list[str]:
         faults.append("OIDC_ISSUER: plain http is for loopback only")
     if settings.mail_url:
         faults += mail_faults(settings)
+    faults += signing_faults(settings.receipt_signing_keys)
+    if settings.tip_minimum > settings.tip_maximum:
+        faults.append("TIP_MINIMUM: is more than TIP_MAXIMUM")
+    return faults
+
+
+def signing_faults(keys: tuple[str, ...]) -> list[str]:
+    """What is wrong with the keys that sign receipts, one line each; never the key itself."""
+    faults = []
+    for place, key in enumerate(keys, 1):
+        if not SIGNING_KEY.fullmatch(key):
+            faults.append(
+                f"RECEIPT_SIGNING_KEYS: number {place} is not name:key, the key 32 bytes in base64url (43 characters)"
+            )
+    names = [key.partition(":")[0] for key in keys]
+    if len(set(names)) < len(names):
+        faults.append("RECEIPT_SIGNING_KEYS: two keys have the same name")
     return faults
 
 
@@ -185,7 +209,7 @@ def production_faults(settings: Settings) -> list[str]:
     faults = common_faults(settings)
     required = (
         "auth0_client_id auth0_client_secret auth0_audience stripe_secret_key stripe_publishable_key "
-        "stripe_webhook_signing_secret agora_app_id agora_security_certificate allowed_hosts"
+        "stripe_webhook_signing_secret agora_app_id agora_security_certificate allowed_hosts receipt_signing_keys"
     )
     faults += [f"{name.upper()}: missing" for name in required.split() if not getattr(settings, name)]
     if not settings.issuer:

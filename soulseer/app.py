@@ -31,6 +31,7 @@ from soulseer.gateways.identity import IdentityGateway
 from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
+from soulseer.gateways.signing import SigningGateway
 from soulseer.gateways.stripe import StripeGateway
 
 migrate = Migrate(directory=str(REPOSITORY / "migrations"), compare_type=True)
@@ -121,6 +122,9 @@ def policies_of(settings: Settings) -> policies.Policies:
             maximum=settings.promotion_limit, support_limit=settings.promotion_support_limit
         ),
         reconciliation=policies.ReconciliationPolicy(approval_limit=settings.reconciliation_approval_limit),
+        tip=policies.TipPolicy(
+            minimum=settings.tip_minimum, maximum=settings.tip_maximum, reader_share=settings.tip_reader_share
+        ),
         refund=policies.RefundPolicy(approval_limit=settings.refund_approval_limit),
         doors=policies.DoorPolicy(
             issuer=settings.issuer,
@@ -155,6 +159,7 @@ def gateways_of(settings: Settings) -> gateways.Gateways:
             notification_secret=settings.agora_notification_secret,
         ),
         mail=MailGateway(settings.mail_url, settings.mail_from),
+        signing=SigningGateway(settings.receipt_signing_keys, settings.secret_key),
     )
 
 

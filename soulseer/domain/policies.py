@@ -74,6 +74,16 @@ class RefundPolicy:
 
 
 @dataclass(frozen=True)
+class TipPolicy:
+    """Limits of one tip and the amounts that are offered, dollars; ``reader_share`` of it is the reader's."""
+
+    minimum: Decimal = Decimal("1.00")
+    maximum: Decimal = Decimal("200.00")
+    presets: tuple[Decimal, ...] = (Decimal("5.00"), Decimal("10.00"), Decimal("20.00"))
+    reader_share: Decimal = Decimal("0.70")
+
+
+@dataclass(frozen=True)
 class DoorPolicy:
     """What the doors need of the settings: addresses that forms may lead to, and who may read the metrics."""
 
@@ -91,6 +101,7 @@ class Policies:
     payout: PayoutPolicy = field(default_factory=PayoutPolicy)
     refund: RefundPolicy = field(default_factory=RefundPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
+    tip: TipPolicy = field(default_factory=TipPolicy)
     reconciliation: ReconciliationPolicy = field(default_factory=ReconciliationPolicy)
     doors: DoorPolicy = field(default_factory=DoorPolicy)
     # How long a plan's benefits stay after a payment for it failed.

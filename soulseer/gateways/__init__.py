@@ -7,6 +7,7 @@ from soulseer.gateways.identity import IdentityGateway
 from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
+from soulseer.gateways.signing import SigningGateway
 from soulseer.gateways.stripe import StripeGateway
 
 
@@ -18,6 +19,7 @@ class Gateways:
     stripe: StripeGateway
     agora: AgoraGateway
     mail: MailGateway
+    signing: SigningGateway
 
 
 _current: Gateways | None = None

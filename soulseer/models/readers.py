@@ -49,6 +49,12 @@ class ReaderProfile(db.Model):  # type: ignore[name-defined, misc]
     online: Mapped[bool] = mapped_column(default=False)
     rating_sum: Mapped[int] = mapped_column(default=0)
     rating_count: Mapped[int] = mapped_column(default=0)
+    # How many of the reviews counted above gave so many stars.
+    stars_1: Mapped[int] = mapped_column(default=0, server_default="0")
+    stars_2: Mapped[int] = mapped_column(default=0, server_default="0")
+    stars_3: Mapped[int] = mapped_column(default=0, server_default="0")
+    stars_4: Mapped[int] = mapped_column(default=0, server_default="0")
+    stars_5: Mapped[int] = mapped_column(default=0, server_default="0")
     rating_thousandths: Mapped[int] = mapped_column(
         Computed(
             "CASE WHEN rating_count = 0 THEN 0 ELSE rating_sum * 1000 / rating_count END", persisted=True
@@ -85,11 +91,14 @@ class ReaderRate(db.Model):  # type: ignore[name-defined, misc]
 
 
 class Review(db.Model):  # type: ignore[name-defined, misc]
-    """By the client of a finalized, paid session: one a session."""
+    """By the client of a finalized, paid session: one a session. ``answer`` is the reader's. One that is hidden is not
+    shown and not counted in the reader's rating."""
 
     __tablename__ = "review"
     __table_args__ = (
         CheckConstraint("stars BETWEEN 1 AND 5", name="stars"),
+        CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answer"),
+        Index("ix_review_reader_id_stars_id", "reader_id", "stars", "id"),
         Index("ix_review_reader_id_id", "reader_id", text("id DESC")),
     )
 
@@ -100,5 +109,9 @@ class Review(db.Model):  # type: ignore[name-defined, misc]
     stars: Mapped[int]
     body: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(Instant)
+    edited_at: Mapped[datetime | None] = mapped_column(Instant)
+    answer: Mapped[str | None]
+    answered_at: Mapped[datetime | None] = mapped_column(Instant)
+    answer_edited_at: Mapped[datetime | None] = mapped_column(Instant)
 
     client: Mapped[Person] = relationship(lazy="raise")

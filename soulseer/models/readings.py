@@ -212,7 +212,11 @@ class ReadingNote(db.Model):  # type: ignore[name-defined, misc]
 
 
 class ReadingReceipt(db.Model):  # type: ignore[name-defined, misc]
-    """What a finalized session came to. Append-only; ``code`` names it outside."""
+    """What a finalized session came to. Append-only; ``code`` names it outside.
+
+    ``statement`` is what was signed, word for word, by the key that ``signing_key`` names; receipts that were written
+    before there were signatures have none.
+    """
 
     __tablename__ = "reading_receipt"
     __table_args__ = (
@@ -221,6 +225,7 @@ class ReadingReceipt(db.Model):  # type: ignore[name-defined, misc]
             " AND total = reader_part + platform_part AND minutes >= 0",
             name="balanced",
         ),
+        CheckConstraint("num_nulls(statement, signing_key, signature) IN (0, 3)", name="signed"),
     )
 
     reading_session_id: Mapped[int] = mapped_column(ForeignKey("reading_session.id"), primary_key=True)
@@ -234,3 +239,6 @@ class ReadingReceipt(db.Model):  # type: ignore[name-defined, misc]
     platform_part: Mapped[Decimal] = mapped_column(Money)
     currency: Mapped[str] = mapped_column(default="USD")
     issued_at: Mapped[datetime] = mapped_column(Instant)
+    statement: Mapped[str | None]
+    signing_key: Mapped[str | None]
+    signature: Mapped[str | None]

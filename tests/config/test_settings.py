@@ -25,6 +25,7 @@ SOUND = {
     "STRIPE_WEBHOOK_SIGNING_SECRET": "whsec_a,whsec_b",
     "AGORA_APP_ID": "0" * 32,
     "AGORA_SECURITY_CERTIFICATE": "f" * 32,
+    "RECEIPT_SIGNING_KEYS": f"new:{'k' * 43},old:{'o' * 43}",
 }
 
 
@@ -73,6 +74,12 @@ def test_a_sound_production_environment_is_taken(sound: pytest.MonkeyPatch) -> N
         ("ALLOWED_HOSTS", ""),
         ("GRACE_SECONDS", "soon"),
         ("READER_SHARE", "1.2"),
+        ("RECEIPT_SIGNING_KEYS", ""),
+        ("RECEIPT_SIGNING_KEYS", "k" * 43),
+        ("RECEIPT_SIGNING_KEYS", f"new:{'k' * 42}"),
+        ("RECEIPT_SIGNING_KEYS", f"new:{'k' * 43},new:{'o' * 43}"),
+        ("TIP_MINIMUM", "500"),
+        ("TIP_READER_SHARE", "1.01"),
         ("PORT", "70000"),
     ],
 )
