@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     @field_validator("allowed_hosts", "stripe_webhook_signing_secret", "receipt_signing_keys", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
+    flag_hide_weight: Decimal = Field(Decimal("2.00"), gt=0, le=1000, decimal_places=2)
+    case_claim_minutes: int = Field(15, ge=1, le=1440)
+    strike_days: int = Field(180, ge=1, le=3650)
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value

@@ -133,6 +133,18 @@ def policies_of(settings: Settings) -> policies.Policies:
             metrics_token=settings.metrics_token,
         ),
         subscription_grace=timedelta(days=settings.subscription_grace_days),
+        files=policies.FilePolicy(
+            most_bytes=settings.image_megabytes * 1_000_000,
+            most_pixels=settings.image_megapixels * 1_000_000,
+        ),
+        media=policies.MediaPolicy(
+            transport=settings.transport, ice_servers=settings.ice_servers, turn_secret=settings.turn_secret
+        ),
+        moderation=policies.ModerationPolicy(
+            hide_weight=int(settings.flag_hide_weight * 1000),
+            claim=timedelta(minutes=settings.case_claim_minutes),
+            strike_period=timedelta(days=settings.strike_days),
+        ),
         billing_tick_seconds=settings.billing_tick_seconds,
         app_base_url=settings.app_base_url.rstrip("/"),
         production=settings.production,

@@ -95,6 +95,36 @@ class DoorPolicy:
 
 @dataclass(frozen=True)
 class Policies:
+@dataclass(frozen=True)
+class FilePolicy:
+    """Pictures that people send: bytes and pixels at most, and the longest side (pixels) of what is kept."""
+
+    most_bytes: int = 8_000_000
+    most_pixels: int = 40_000_000
+    longest_side: int = 1600
+
+
+@dataclass(frozen=True)
+class MediaPolicy:
+    """How voice and video travel: ``transport`` is ``agora`` or ``webrtc`` (between the two browsers, with the help of
+    ``ice_servers``, stun: and turn: addresses; ``turn_secret`` makes the passwords of the latter)."""
+
+    transport: str = "webrtc"
+    ice_servers: tuple[str, ...] = ()
+    turn_secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class ModerationPolicy:
+    """Flags and cases. ``hide_weight``: thousandths of a sure reporter that hide a content until it was looked at;
+    ``claim``: how long a case is one moderator's; ``strikes`` within ``strike_period`` propose a suspension."""
+
+    hide_weight: int = 2000
+    claim: timedelta = timedelta(minutes=15)
+    strikes: int = 3
+    strike_period: timedelta = timedelta(days=180)
+
+
     reading: ReadingPolicy = field(default_factory=ReadingPolicy)
     top_up: TopUpPolicy = field(default_factory=TopUpPolicy)
     auto_reload: AutoReloadPolicy = field(default_factory=AutoReloadPolicy)
@@ -116,6 +146,9 @@ _current = Policies()
 
 def configure(policies: Policies) -> None:
     """Called once by the app."""
+    files: FilePolicy = field(default_factory=FilePolicy)
+    media: MediaPolicy = field(default_factory=MediaPolicy)
+    moderation: ModerationPolicy = field(default_factory=ModerationPolicy)
     global _current
     _current = policies
 

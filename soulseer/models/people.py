@@ -21,6 +21,9 @@ class Person(db.Model):  # type: ignore[name-defined, misc]
         UniqueConstraint("issuer", "subject"),
         Index("uq_person_handle_lower", text("lower(handle)"), unique=True),
         Index("ix_person_email_lower", text("lower(email)")),
+        Index(
+            "ix_person_suspended_until", "suspended_until", postgresql_where=text("suspended_until IS NOT NULL")
+        ),
         CheckConstraint("handle ~ '^[A-Za-z0-9][A-Za-z0-9_-]{1,38}$'", name="handle"),
     )
 
@@ -34,6 +37,8 @@ class Person(db.Model):  # type: ignore[name-defined, misc]
     created_at: Mapped[datetime] = mapped_column(Instant)
     suspended_at: Mapped[datetime | None] = mapped_column(Instant)
     suspended_reason: Mapped[str | None]
+    # None while suspended: for good (services/suspensions.py).
+    suspended_until: Mapped[datetime | None] = mapped_column(Instant)
 
     role_rows: Mapped[list["PersonRole"]] = relationship(lazy="selectin", cascade="all, delete-orphan")
 

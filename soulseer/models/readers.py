@@ -115,3 +115,6 @@ class Review(db.Model):  # type: ignore[name-defined, misc]
     answer_edited_at: Mapped[datetime | None] = mapped_column(Instant)
 
     client: Mapped[Person] = relationship(lazy="raise")
+    # By a moderator (services/flag_contents.py; the columns are 0020's): the words shown in place of ``body``.
+    hidden_at: Mapped[datetime | None] = mapped_column(Instant)
+    edited_body: Mapped[str | None]
