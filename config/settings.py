@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     r2_access_key_id: str = ""
     r2_secret_access_key: str = ""
     r2_bucket: str = ""
+    image_megabytes: int = Field(8, ge=1, le=50)
+    image_megapixels: int = Field(40, ge=1, le=150)
     mail_url: str = ""
     mail_from: str = ""
     sentry_dsn: str = ""

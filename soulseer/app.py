@@ -32,6 +32,7 @@ from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
 from soulseer.gateways.signing import SigningGateway
+from soulseer.gateways.storage import StorageGateway
 from soulseer.gateways.stripe import StripeGateway
 
 migrate = Migrate(directory=str(REPOSITORY / "migrations"), compare_type=True)
@@ -126,6 +127,10 @@ def policies_of(settings: Settings) -> policies.Policies:
             minimum=settings.tip_minimum, maximum=settings.tip_maximum, reader_share=settings.tip_reader_share
         ),
         refund=policies.RefundPolicy(approval_limit=settings.refund_approval_limit),
+        files=policies.FilePolicy(
+            most_bytes=settings.image_megabytes * 1_000_000,
+            most_pixels=settings.image_megapixels * 1_000_000,
+        ),
         doors=policies.DoorPolicy(
             issuer=settings.issuer,
             stripe_api_base=settings.stripe_api_base,
@@ -171,6 +176,12 @@ def gateways_of(settings: Settings) -> gateways.Gateways:
             notification_secret=settings.agora_notification_secret,
         ),
         mail=MailGateway(settings.mail_url, settings.mail_from),
+        storage=StorageGateway(
+            settings.r2_endpoint_url,
+            settings.r2_access_key_id,
+            settings.r2_secret_access_key,
+            settings.r2_bucket,
+        ),
         signing=SigningGateway(settings.receipt_signing_keys, settings.secret_key),
     )
 

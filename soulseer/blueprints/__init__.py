@@ -14,6 +14,7 @@ from soulseer.blueprints import (
     auto_reload,
     dashboard,
     doors,
+    files,
     front,
     health,
     identity,
@@ -63,6 +64,7 @@ BLUEPRINTS = (
     payouts.blueprint,
     reading_list.blueprint,
     readings.blueprint,
+    files.blueprint,
 )
 
 

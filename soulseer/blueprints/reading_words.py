@@ -48,6 +48,8 @@ def pause_words(role: Role, other: str) -> dict[str, dict[str, str]]:
         their_drop: (f"{other} lost the connection", waits),
         PauseCause.LOW_BALANCE: money,
         PauseCause.PLATFORM: ("We lost touch with both of you", f"The fault was ours. {CLOCK_STANDS}"),
+        # The same to both: whose words they were is nobody's business.
+        PauseCause.CRISIS: ("SoulSeer paused the clock to offer help", "Nothing is charged until you both want to go on."),
     }
     return {cause.value: {"title": title, "text": text} for cause, (title, text) in words.items()}
 

@@ -113,7 +113,8 @@ def add_headers(response: Response, fixed: dict[str, str], *, for_one: bool) -> 
     if not for_one and response.mimetype == "text/html" and "cache-control" not in given:
         added.append(("Cache-Control", "no-cache"))
     ours = {"X-Request-Id": g.get("request_id", "")}
-    if for_one:
+    # A private file's own door says that the person's browser may keep it.
+    if for_one and not response.headers.get("Cache-Control", "").startswith("private"):
         ours["Cache-Control"] = "no-store"
     for name in ours:
         if name.lower() in given:

@@ -1,11 +1,9 @@
 """flask doctor: everything the product stands on, a line each."""
 
 import json
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from urllib.parse import urlsplit
 
 import click
 from flask import current_app
@@ -156,10 +154,10 @@ def storage() -> str:
     names = ("r2_endpoint_url", "r2_access_key_id", "r2_secret_access_key", "r2_bucket")
     missing = [name.upper() for name in names if not getattr(configured, name)]
     if len(missing) == len(names):
-        raise Off("not set up; nothing is stored there yet")
+        raise Off("not set up: no pictures can be sent")
     if missing:
         raise Sick(f"{', '.join(missing)} not set")
-    return connected(configured.r2_endpoint_url, {"https": 443, "http": 80})
+    return gateways.current().storage.check()
 
 
 def mail() -> str:
@@ -167,16 +165,6 @@ def mail() -> str:
     if not configured.mail_url:
         raise Off("not set up: mail waits in its queue")
     return gateways.current().mail.check()
-
-
-def connected(url: str, ports: dict[str, int]) -> str:
-    """That something listens at an address. Raises OSError, Sick."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in ports:
-        raise Sick(f"the address must begin with {' or '.join(f'{scheme}://' for scheme in ports)}")
-    port = parts.port or ports[parts.scheme]
-    with socket.create_connection((parts.hostname, port), timeout=5):
-        return f"{parts.hostname}:{port} listens"
 
 
 CHECKS: dict[str, Callable[[], str]] = {

@@ -84,6 +84,15 @@ class TipPolicy:
 
 
 @dataclass(frozen=True)
+class FilePolicy:
+    """Pictures that people send: bytes and pixels at most, and the longest side (pixels) of what is kept."""
+
+    most_bytes: int = 8_000_000
+    most_pixels: int = 40_000_000
+    longest_side: int = 1600
+
+
+@dataclass(frozen=True)
 class DoorPolicy:
     """What the doors need of the settings: addresses that forms may lead to, and who may read the metrics."""
 
@@ -133,6 +142,7 @@ class ModerationPolicy:
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
     tip: TipPolicy = field(default_factory=TipPolicy)
     reconciliation: ReconciliationPolicy = field(default_factory=ReconciliationPolicy)
+    files: FilePolicy = field(default_factory=FilePolicy)
     doors: DoorPolicy = field(default_factory=DoorPolicy)
     # How long a plan's benefits stay after a payment for it failed.
     subscription_grace: timedelta = timedelta(days=7)

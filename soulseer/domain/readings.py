@@ -58,6 +58,8 @@ class PauseCause(StrEnum):
     READER_DROPPED = "reader_dropped"
     LOW_BALANCE = "low_balance"
     PLATFORM = "platform"
+    # Somebody's words told of a crisis, or one asked for help: the house stopped the clock (Action.LEAVE by the system).
+    CRISIS = "crisis"
 
 
 class EndReason(StrEnum):

@@ -169,6 +169,13 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
     JobPlan(
+        name="sweep_files",
+        seconds=lambda: 3_600,
+        queue="sessions",
+        purpose="Deletes files whose upload was begun and never confirmed.",
+        supports_dry_run=True,
+    ),
+    JobPlan(
         name="forget_expired",
         seconds=lambda: 86_400,
         queue="sessions",

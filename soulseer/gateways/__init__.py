@@ -8,6 +8,7 @@ from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
 from soulseer.gateways.signing import SigningGateway
+from soulseer.gateways.storage import StorageGateway
 from soulseer.gateways.stripe import StripeGateway
 
 
@@ -19,6 +20,7 @@ class Gateways:
     stripe: StripeGateway
     agora: AgoraGateway
     mail: MailGateway
+    storage: StorageGateway
     signing: SigningGateway
 
 

@@ -21,6 +21,7 @@ from soulseer.jobs import (
     send_refunds,
     session_finalize,
     settle_disputes,
+    sweep_files,
     weekly_payouts,
 )
 from soulseer.jobs.context import Job
@@ -45,6 +46,7 @@ RUNS: dict[str, Job] = {
     "send_refunds": send_refunds.run,
     "settle_disputes": settle_disputes.run,
     "close_lost_runs": close_lost_runs.run,
+    "sweep_files": sweep_files.run,
     "forget_expired": forget_expired.run,
 }
 

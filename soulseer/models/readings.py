@@ -188,15 +188,38 @@ class ReadingMessage(db.Model):  # type: ignore[name-defined, misc]
     __tablename__ = "reading_message"
     __table_args__ = (
         UniqueConstraint("reading_session_id", "sender_id", "client_key"),
-        CheckConstraint("char_length(body) BETWEEN 1 AND 4000", name="body"),
+        CheckConstraint(
+            "char_length(body) <= 4000 AND (char_length(body) >= 1 OR file_id IS NOT NULL)", name="body"
+        ),
+        Index(
+            "uq_reading_message_file_id", "file_id", unique=True, postgresql_where=text("file_id IS NOT NULL")
+        ),
     )
 
     reading_session_id: Mapped[int] = mapped_column(ForeignKey("reading_session.id"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     sender_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     client_key: Mapped[uuid.UUID]
+    # Empty only where there is a picture.
     body: Mapped[str]
+    file_id: Mapped[int | None] = mapped_column(ForeignKey("stored_file.id"))
+    # Contact details that were recognised (services/message_contacts.py) and sent all the same: "email,phone".
+    contact_kinds: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ReadingMark(db.Model):  # type: ignore[name-defined, misc]
+    """Up to which message a participant's page has got them (``delivered``) and they have seen them (``read``). Live it
+    is kept in Redis; written here with the next message of either."""
+
+    __tablename__ = "reading_mark"
+    __table_args__ = (CheckConstraint("delivered >= read AND read >= 0", name="numbers"),)
+
+    reading_session_id: Mapped[int] = mapped_column(ForeignKey("reading_session.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    delivered: Mapped[int]
+    read: Mapped[int]
+    updated_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class ReadingNote(db.Model):  # type: ignore[name-defined, misc]

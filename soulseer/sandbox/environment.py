@@ -12,7 +12,7 @@ from pathlib import Path
 from soulseer.sandbox import places
 
 DATABASE = "soulseer"
-STAND_INS = ("oidc", "stripe", "mailbox")
+STAND_INS = ("oidc", "stripe", "mailbox", "storage")
 # The mailbox has two: one for its pages, one to take mail at.
 PORTS = (*STAND_INS, "smtp")
 KEYS = (
@@ -39,6 +39,10 @@ KEYS = (
     "MAIL_URL",
     "MAIL_FROM",
     "MAILBOX_URL",
+    "R2_ENDPOINT_URL",
+    "R2_ACCESS_KEY_ID",
+    "R2_SECRET_ACCESS_KEY",
+    "R2_BUCKET",
 )
 
 
@@ -70,6 +74,9 @@ def kept_facts(directory: Path) -> dict[str, str]:
         "AGORA_APP_ID": secrets.token_hex(16),
         "AGORA_SECURITY_CERTIFICATE": secrets.token_hex(16),
         "AGORA_NOTIFICATION_SECRET": secrets.token_hex(16),
+        "R2_ACCESS_KEY_ID": f"sandbox{secrets.token_hex(8)}",
+        "R2_SECRET_ACCESS_KEY": secrets.token_hex(32),
+        "R2_BUCKET": "soulseer",
     }
     for name in PORTS:
         taken = {facts.get(f"{other}_port") for other in PORTS}
@@ -106,6 +113,9 @@ def compose(
         values["MAIL_URL"] = f"smtp://127.0.0.1:{facts['smtp_port']}"
         values["MAIL_FROM"] = "SoulSeer <hello@soulseer.test>"
         values["MAILBOX_URL"] = f"http://127.0.0.1:{facts['mailbox_port']}"
+    if uses_stand_in("storage", outside):
+        values["R2_ENDPOINT_URL"] = f"http://127.0.0.1:{facts['storage_port']}"
+        values |= {name: value for name, value in facts.items() if name.startswith("R2_")}
     if "AGORA_APP_ID" not in outside:
         values |= {name: value for name, value in facts.items() if name.startswith("AGORA_")}
     kept = {name: value for name, value in outside.items() if name not in ("SANDBOX", "SANDBOX_DIR", "PORT")}
@@ -113,11 +123,13 @@ def compose(
 
 
 def uses_stand_in(name: str, outside: Mapping[str, str]) -> bool:
-    """Whether our own stand-in for sign-in (``oidc``), payments (``stripe``) or mail (``mailbox``) is to run."""
+    """Whether our own stand-in for sign-in (``oidc``), payments (``stripe``), mail (``mailbox``) or files
+    (``storage``) is to run."""
     theirs = {
         "oidc": ("OIDC_ISSUER", "AUTH0_DOMAIN"),
         "stripe": ("STRIPE_SECRET_KEY", "STRIPE_API_BASE"),
         "mailbox": ("MAIL_URL",),
+        "storage": ("R2_ENDPOINT_URL",),
     }
     return not any(variable in outside for variable in theirs[name])
 
