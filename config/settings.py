@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     agora_notification_secret: str = ""
     agora_token_version: Literal["007", "006"] = "007"  # noqa: S105
 
+    media_transport: Literal["", "agora", "webrtc"] = ""
+    ice_servers: Annotated[tuple[str, ...], NoDecode] = ()
+    turn_secret: str = ""
+
     r2_endpoint_url: str = ""
     r2_access_key_id: str = ""
     r2_secret_access_key: str = ""
@@ -81,6 +85,9 @@ class Settings(BaseSettings):
     minimum_minutes: int = Field(1, ge=1, le=60)
     max_reconnects: int = Field(5, ge=0, le=1000)
     reader_share: Decimal = Field(Decimal("0.70"), ge=0, le=1, decimal_places=4)
+    missed_rings: int = Field(2, ge=1, le=100)
+    queue_hold_seconds: int = Field(120, ge=10, le=3600)
+    most_free_minutes: int = Field(5, ge=0, le=5)
     earnings_hold_days: int = Field(7, ge=0, le=365)
     tip_minimum: Decimal = Field(Decimal("1.00"), ge=1, le=10_000, decimal_places=2)
     tip_maximum: Decimal = Field(Decimal("200.00"), ge=1, le=10_000, decimal_places=2)
@@ -90,18 +97,20 @@ class Settings(BaseSettings):
     promotion_limit: Decimal = Field(Decimal("500.00"), gt=0, le=100_000, decimal_places=2)
     promotion_support_limit: Decimal = Field(Decimal("25.00"), ge=0, le=100_000, decimal_places=2)
     reconciliation_approval_limit: Decimal = Field(Decimal("100.00"), ge=0, le=1_000_000, decimal_places=2)
+    flag_hide_weight: Decimal = Field(Decimal("2.00"), gt=0, le=1000, decimal_places=2)
+    case_claim_minutes: int = Field(15, ge=1, le=1440)
+    strike_days: int = Field(180, ge=1, le=3650)
     subscription_grace_days: int = Field(7, ge=0, le=90)
     rate_limits: bool = True
 
     sandbox: bool = False
     sandbox_dir: Path = REPOSITORY / "var"
 
-    @field_validator("allowed_hosts", "stripe_webhook_signing_secret", "receipt_signing_keys", mode="before")
+    @field_validator(
+        "ice_servers", "allowed_hosts", "stripe_webhook_signing_secret", "receipt_signing_keys", mode="before"
+    )
     @classmethod
     def _comma_separated(cls, value: object) -> object:
-    flag_hide_weight: Decimal = Field(Decimal("2.00"), gt=0, le=1000, decimal_places=2)
-    case_claim_minutes: int = Field(15, ge=1, le=1440)
-    strike_days: int = Field(180, ge=1, le=3650)
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
@@ -123,6 +132,12 @@ class Settings(BaseSettings):
         if self.oidc_issuer:
             return self.oidc_issuer
         return f"https://{self.auth0_domain}/" if self.auth0_domain else ""
+
+    @property
+    def transport(self) -> str:
+        """How voice and video travel: by Agora where its keys are set, unless MEDIA_TRANSPORT says otherwise."""
+        keys = self.agora_app_id and self.agora_security_certificate
+        return self.media_transport or ("agora" if keys else "webrtc")
 
     @property
     def production(self) -> bool:
@@ -173,6 +188,11 @@ def common_faults(settings: Settings) -> list[str]:
         faults.append("OIDC_ISSUER: plain http is for loopback only")
     if settings.mail_url:
         faults += mail_faults(settings)
+    faults += [
+        f"ICE_SERVERS: {address!r} does not begin with stun:, turn: or turns:"
+        for address in settings.ice_servers
+        if not address.startswith(("stun:", "turn:", "turns:"))
+    ]
     faults += signing_faults(settings.receipt_signing_keys)
     if settings.tip_minimum > settings.tip_maximum:
         faults.append("TIP_MINIMUM: is more than TIP_MAXIMUM")

@@ -116,6 +116,11 @@ def policies_of(settings: Settings) -> policies.Policies:
             reader_share=settings.reader_share,
             charge_on_heartbeat=settings.charge_on_heartbeat,
         ),
+        waiting=policies.WaitingPolicy(
+            missed_rings=settings.missed_rings,
+            hold=timedelta(seconds=settings.queue_hold_seconds),
+            most_free_minutes=settings.most_free_minutes,
+        ),
         payout=policies.PayoutPolicy(
             hold=timedelta(days=settings.earnings_hold_days), minimum=settings.payout_minimum
         ),
@@ -131,17 +136,6 @@ def policies_of(settings: Settings) -> policies.Policies:
             most_bytes=settings.image_megabytes * 1_000_000,
             most_pixels=settings.image_megapixels * 1_000_000,
         ),
-        doors=policies.DoorPolicy(
-            issuer=settings.issuer,
-            stripe_api_base=settings.stripe_api_base,
-            sandbox=settings.sandbox,
-            metrics_token=settings.metrics_token,
-        ),
-        subscription_grace=timedelta(days=settings.subscription_grace_days),
-        files=policies.FilePolicy(
-            most_bytes=settings.image_megabytes * 1_000_000,
-            most_pixels=settings.image_megapixels * 1_000_000,
-        ),
         media=policies.MediaPolicy(
             transport=settings.transport, ice_servers=settings.ice_servers, turn_secret=settings.turn_secret
         ),
@@ -150,6 +144,13 @@ def policies_of(settings: Settings) -> policies.Policies:
             claim=timedelta(minutes=settings.case_claim_minutes),
             strike_period=timedelta(days=settings.strike_days),
         ),
+        doors=policies.DoorPolicy(
+            issuer=settings.issuer,
+            stripe_api_base=settings.stripe_api_base,
+            sandbox=settings.sandbox,
+            metrics_token=settings.metrics_token,
+        ),
+        subscription_grace=timedelta(days=settings.subscription_grace_days),
         billing_tick_seconds=settings.billing_tick_seconds,
         app_base_url=settings.app_base_url.rstrip("/"),
         production=settings.production,

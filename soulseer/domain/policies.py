@@ -20,6 +20,18 @@ class ReadingPolicy:
 
 
 @dataclass(frozen=True)
+class WaitingPolicy:
+    """Ringing and waiting: rings missed in a row before a reader is taken offline, how long the first in a queue has
+    the reader for themselves, how long "tell me when free" stands, and the length of a reading where none is known."""
+
+    missed_rings: int = 2
+    hold: timedelta = timedelta(seconds=120)
+    notice: timedelta = timedelta(hours=24)
+    usual_reading: timedelta = timedelta(minutes=15)
+    most_free_minutes: int = 5
+
+
+@dataclass(frozen=True)
 class TopUpPolicy:
     """Limits of one top-up, dollars."""
 
@@ -93,27 +105,6 @@ class FilePolicy:
 
 
 @dataclass(frozen=True)
-class DoorPolicy:
-    """What the doors need of the settings: addresses that forms may lead to, and who may read the metrics."""
-
-    issuer: str = ""
-    stripe_api_base: str = ""
-    sandbox: bool = False
-    metrics_token: str = ""
-
-
-@dataclass(frozen=True)
-class Policies:
-@dataclass(frozen=True)
-class FilePolicy:
-    """Pictures that people send: bytes and pixels at most, and the longest side (pixels) of what is kept."""
-
-    most_bytes: int = 8_000_000
-    most_pixels: int = 40_000_000
-    longest_side: int = 1600
-
-
-@dataclass(frozen=True)
 class MediaPolicy:
     """How voice and video travel: ``transport`` is ``agora`` or ``webrtc`` (between the two browsers, with the help of
     ``ice_servers``, stun: and turn: addresses; ``turn_secret`` makes the passwords of the latter)."""
@@ -134,7 +125,20 @@ class ModerationPolicy:
     strike_period: timedelta = timedelta(days=180)
 
 
+@dataclass(frozen=True)
+class DoorPolicy:
+    """What the doors need of the settings: addresses that forms may lead to, and who may read the metrics."""
+
+    issuer: str = ""
+    stripe_api_base: str = ""
+    sandbox: bool = False
+    metrics_token: str = ""
+
+
+@dataclass(frozen=True)
+class Policies:
     reading: ReadingPolicy = field(default_factory=ReadingPolicy)
+    waiting: WaitingPolicy = field(default_factory=WaitingPolicy)
     top_up: TopUpPolicy = field(default_factory=TopUpPolicy)
     auto_reload: AutoReloadPolicy = field(default_factory=AutoReloadPolicy)
     payout: PayoutPolicy = field(default_factory=PayoutPolicy)
@@ -143,6 +147,8 @@ class ModerationPolicy:
     tip: TipPolicy = field(default_factory=TipPolicy)
     reconciliation: ReconciliationPolicy = field(default_factory=ReconciliationPolicy)
     files: FilePolicy = field(default_factory=FilePolicy)
+    media: MediaPolicy = field(default_factory=MediaPolicy)
+    moderation: ModerationPolicy = field(default_factory=ModerationPolicy)
     doors: DoorPolicy = field(default_factory=DoorPolicy)
     # How long a plan's benefits stay after a payment for it failed.
     subscription_grace: timedelta = timedelta(days=7)
@@ -156,9 +162,6 @@ _current = Policies()
 
 def configure(policies: Policies) -> None:
     """Called once by the app."""
-    files: FilePolicy = field(default_factory=FilePolicy)
-    media: MediaPolicy = field(default_factory=MediaPolicy)
-    moderation: ModerationPolicy = field(default_factory=ModerationPolicy)
     global _current
     _current = policies
 
