@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg import sql
 
 from config.settings import Settings, load_settings
 from soulseer import gateways
@@ -63,6 +64,7 @@ def environment(
         "AGORA_APP_ID": "0123456789abcdef0123456789abcdef",
         "AGORA_SECURITY_CERTIFICATE": "fedcba9876543210fedcba9876543210",
         "AGORA_NOTIFICATION_SECRET": "notify",
+        "MEDIA_TRANSPORT": "webrtc",
         "LOG_LEVEL": "WARNING",
     }
     before = {name: os.environ.get(name) for name in values}
@@ -104,19 +106,34 @@ def empty(migrated_app: Flask, superuser: psycopg.Connection) -> None:
 
 def empty_tables(superuser: psycopg.Connection) -> None:
     """What ``empty`` does, for fixtures that live longer than one test."""
-    tables = superuser.execute(
-        "SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables WHERE schemaname = 'public' "
-        "AND tablename NOT IN ('alembic_version', 'ledger_account', 'ledger_shard')"
-    ).fetchone()
-    assert tables is not None
+    # TRUNCATE makes every table's files anew: with few rows, deleting them takes a fifth of the time.
+    used = superuser.execute(
+        "SELECT relname, pg_relation_size(oid) FROM pg_class WHERE relkind = 'r' AND relname <> 'alembic_version' "
+        "AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) > 0"
+    ).fetchall()
     with superuser.transaction():
         superuser.execute("SET LOCAL session_replication_role = replica")
-        superuser.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE")  # type: ignore[arg-type]
+        if any(size > _LARGE for _, size in used):
+            superuser.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(_names(used)))
+        else:
+            for name, _ in used:
+                superuser.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
+        superuser.execute(_RESTART)
         superuser.execute(_PLATFORM)
     gateways.current().queue.redis.flushall()
 
 
-# TRUNCATE … CASCADE has emptied ledger_account and ledger_shard as well.
+def _names(tables: list[tuple[str, int]]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(name) for name, _ in tables)
+
+
+_LARGE = 512 * 1024
+_RESTART = """
+SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
+FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL
+"""
+
+# The platform's accounts are emptied with the rest.
 _PLATFORM = """
 WITH opened AS (
     INSERT INTO ledger_account (owner_id, balance, floor, kind, currency, hot, created_at)

@@ -208,7 +208,7 @@ class World:
         intent = top_up(self.top_ups[place]).stripe_payment_intent_id
         in_dashboard(self.sandbox, intent, cents)
         heard()
-        self._until(lambda: self._newest_refund_of(self.top_ups[place]) not in self.model.cards)
+        self._until(lambda: self._newest_refund_of(self.top_ups[place]) not in {0, *self.model.cards})
         number = self._newest_refund_of(self.top_ups[place])
         short = max(cents - self.model.wallet, 0)
         self._leaves(place, cents - short, number, "settled")
