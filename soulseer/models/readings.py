@@ -206,6 +206,9 @@ class ReadingMessage(db.Model):  # type: ignore[name-defined, misc]
     # Contact details that were recognised (services/message_contacts.py) and sent all the same: "email,phone".
     contact_kinds: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(Instant)
+    # By a moderator (services/flag_contents.py): not shown; the words shown in place of ``body``.
+    hidden_at: Mapped[datetime | None] = mapped_column(Instant)
+    edited_body: Mapped[str | None]
 
 
 class ReadingMark(db.Model):  # type: ignore[name-defined, misc]
@@ -231,23 +234,6 @@ class ReadingNote(db.Model):  # type: ignore[name-defined, misc]
     reading_session_id: Mapped[int] = mapped_column(ForeignKey("reading_session.id"), primary_key=True)
     author_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     body: Mapped[str]
-    # By a moderator (services/flag_contents.py): not shown; the words shown in place of ``body``.
-    hidden_at: Mapped[datetime | None] = mapped_column(Instant)
-    edited_body: Mapped[str | None]
-
-
-class ReadingMark(db.Model):  # type: ignore[name-defined, misc]
-    """Up to which message a participant's page has got them (``delivered``) and they have seen them (``read``). Live it
-    is kept in Redis; written here with the next message of either."""
-
-    __tablename__ = "reading_mark"
-    __table_args__ = (CheckConstraint("delivered >= read AND read >= 0", name="numbers"),)
-
-    reading_session_id: Mapped[int] = mapped_column(ForeignKey("reading_session.id"), primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
-    delivered: Mapped[int]
-    read: Mapped[int]
-    updated_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
 
