@@ -31,6 +31,7 @@ from soulseer.gateways.identity import IdentityGateway
 from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
+from soulseer.gateways.signals import SignalGateway
 from soulseer.gateways.signing import SigningGateway
 from soulseer.gateways.storage import StorageGateway
 from soulseer.gateways.stripe import StripeGateway
@@ -176,6 +177,7 @@ def gateways_of(settings: Settings) -> gateways.Gateways:
             version=settings.agora_token_version,
             notification_secret=settings.agora_notification_secret,
         ),
+        signals=SignalGateway(settings.redis_url),
         mail=MailGateway(settings.mail_url, settings.mail_from),
         storage=StorageGateway(
             settings.r2_endpoint_url,

@@ -6,6 +6,7 @@ from flask_wtf.csrf import CSRFProtect
 from soulseer.blueprints import (
     access,
     agora_webhook,
+    api_calls,
     api_membership,
     api_sessions,
     api_wallet,
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     openapi.blueprint,
     me.blueprint,
     api_sessions.blueprint,
+    api_calls.blueprint,
     wallet.blueprint,
     auto_reload.blueprint,
     promotions.blueprint,
@@ -80,6 +82,7 @@ def register_blueprints(app: Flask, csrf: CSRFProtect) -> None:
         issuer=current.doors.issuer,
         stripe_api_base=current.doors.stripe_api_base,
         production=current.production,
+        transport=current.media.transport,
     )
     identity.init_identity(app)
     limits.init_limits(app)

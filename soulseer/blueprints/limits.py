@@ -12,9 +12,16 @@ from flask_login import current_user
 from soulseer.blueprints.access import is_api
 from soulseer.domain.errors import SoulSeerError
 
-SIGN_IN, API, POLL, MONEY = "sign-in", "api", "poll", "money"
-# Requests a minute, for all routes of a class together. Polls are heartbeats and messages: one a second and more.
-LIMITS = {SIGN_IN: "20 per minute", API: "600 per minute", POLL: "240 per minute", MONEY: "30 per minute"}
+SIGN_IN, API, POLL, SIGNAL, MONEY = "sign-in", "api", "poll", "signal", "money"
+# Requests a minute, for all routes of a class together. Polls are heartbeats and messages: one a second and more; signals
+# set up a call: three a second until it stands.
+LIMITS = {
+    SIGN_IN: "20 per minute",
+    API: "600 per minute",
+    POLL: "240 per minute",
+    SIGNAL: "300 per minute",
+    MONEY: "30 per minute",
+}
 
 View = TypeVar("View", bound=Callable[..., Any])
 

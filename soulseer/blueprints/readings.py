@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from soulseer import gateways
 from soulseer.blueprints import reading_words, room_calls
 from soulseer.blueprints.access import require_person
+from soulseer.blueprints.api_calls import media_facts
 from soulseer.blueprints.api_sessions import meter_answer
 from soulseer.blueprints.api_support import plain, respond
 from soulseer.blueprints.limits import MONEY, POLL, limited
@@ -147,6 +148,7 @@ def _facts(meter: Meter, other: str) -> dict[str, Any]:
         "heartbeatSeconds": policies.current().reading.presence_timeout.total_seconds() / 3,
         "joined": joined is not None,
         "pauses": reading_words.pause_words(role, other),
+        "media": media_facts(meter),
     }
 
 

@@ -21,13 +21,23 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 CSP = "Content-Security-Policy"
 CHECKOUT, BILLING = "https://checkout.stripe.com", "https://billing.stripe.com"
 CONNECT = "https://connect.stripe.com"
+# Agora's firewall list: both domains, on many ports.
+_AGORA = " ".join(
+    f"{scheme}://*.{domain}:*" for scheme in ("https", "wss") for domain in ("agora.io", "sd-rtn.com")
+)
+AGORA_SOURCES = {
+    "connect-src": f"'self' {_AGORA}",
+    "worker-src": "'self' blob:",
+    "media-src": "'self' blob:",
+}
 PROBES = ("health.healthz", "health.readyz")
 FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # The own site needs the referrer (CSRF over HTTPS checks it); others learn nothing.
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=(), usb=(), browsing-topics=()",
+    "Permissions-Policy": "camera=(self), microphone=(self), fullscreen=(self), picture-in-picture=(self), "
+    "geolocation=(), payment=(), usb=(), browsing-topics=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -45,8 +55,17 @@ class RowId(IntegerConverter):
         return number
 
 
-def init_security(app: Flask, *, base_url: str, issuer: str, stripe_api_base: str, production: bool) -> None:
-    """``base_url``, ``issuer`` and ``stripe_api_base`` are addresses; forms may lead to the latter two's origins."""
+def init_security(
+    app: Flask,
+    *,
+    base_url: str,
+    issuer: str,
+    stripe_api_base: str,
+    production: bool,
+    transport: str = "webrtc",
+) -> None:
+    """``base_url``, ``issuer`` and ``stripe_api_base`` are addresses; forms may lead to the latter two's origins.
+    ``transport`` of the calls: Agora's SDK connects to Agora and runs a worker of its own making."""
     app.url_map.converters["int"] = RowId
     https = base_url.startswith("https://")
     targets = {origin(issuer), origin(stripe_api_base) or CHECKOUT, CHECKOUT, BILLING, CONNECT} - {""}
@@ -54,6 +73,7 @@ def init_security(app: Flask, *, base_url: str, issuer: str, stripe_api_base: st
         "default-src": "'self'",
         "img-src": "'self' data:",
         "connect-src": "'self'",
+        **(AGORA_SOURCES if transport == "agora" else {}),
         "object-src": "'none'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",

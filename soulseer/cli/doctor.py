@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soulseer import gateways
 from soulseer.blueprints.health import migrations_fault
 from soulseer.db import db
+from soulseer.domain import policies
 from soulseer.domain.errors import SoulSeerError
 from soulseer.gateways.issuer import Issuer
 from soulseer.gateways.stripe import StripeRefused
@@ -149,6 +150,16 @@ def agora() -> str:
     return f"tokens of version {gateway.version}"
 
 
+def calls() -> str:
+    media = policies.current().media
+    if media.transport == "agora":
+        return "by Agora"
+    helpers = (
+        f"{len(media.ice_servers)} STUN or TURN servers" if media.ice_servers else "no STUN or TURN server"
+    )
+    return f"between the two browsers, {helpers}"
+
+
 def storage() -> str:
     configured = current_app.extensions["settings"]
     names = ("r2_endpoint_url", "r2_access_key_id", "r2_secret_access_key", "r2_bucket")
@@ -177,6 +188,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "openid": openid,
     "stripe": stripe,
     "agora": agora,
+    "calls": calls,
     "storage": storage,
     "mail": mail,
 }

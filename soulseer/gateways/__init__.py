@@ -7,6 +7,7 @@ from soulseer.gateways.identity import IdentityGateway
 from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
+from soulseer.gateways.signals import SignalGateway
 from soulseer.gateways.signing import SigningGateway
 from soulseer.gateways.storage import StorageGateway
 from soulseer.gateways.stripe import StripeGateway
@@ -19,6 +20,7 @@ class Gateways:
     queue: QueueGateway
     stripe: StripeGateway
     agora: AgoraGateway
+    signals: SignalGateway
     mail: MailGateway
     storage: StorageGateway
     signing: SigningGateway

@@ -36,6 +36,7 @@ KEYS = (
     "AGORA_APP_ID",
     "AGORA_SECURITY_CERTIFICATE",
     "AGORA_NOTIFICATION_SECRET",
+    "MEDIA_TRANSPORT",
     "MAIL_URL",
     "MAIL_FROM",
     "MAILBOX_URL",
@@ -117,6 +118,8 @@ def compose(
         values["R2_ENDPOINT_URL"] = f"http://127.0.0.1:{facts['storage_port']}"
         values |= {name: value for name, value in facts.items() if name.startswith("R2_")}
     if "AGORA_APP_ID" not in outside:
+        # Ids to make tokens with, but nobody behind them: calls go between the two browsers.
+        values["MEDIA_TRANSPORT"] = "webrtc"
         values |= {name: value for name, value in facts.items() if name.startswith("AGORA_")}
     kept = {name: value for name, value in outside.items() if name not in ("SANDBOX", "SANDBOX_DIR", "PORT")}
     return values | kept
