@@ -71,7 +71,7 @@ class Ticks:
         now = START + timedelta(minutes=self.minute - 1, seconds=31)
         counts: dict[str, object] = {}
         spent = seconds(lambda: counts.update(billing_tick.run(JobContext(now=now))))
-        if counts["minutes"] != self.sessions or counts["failed"]:
+        if counts["minutes"] != self.sessions or counts["error"]:
             raise SystemExit(f"{counts} of {self.sessions}")
         return spent
 

@@ -1,6 +1,8 @@
 """Tops up wallets that fell below what their owners set, and has Stripe forget cards that they removed (design §2)."""
 
 from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import structlog
@@ -9,6 +11,7 @@ from soulseer import gateways
 from soulseer.db import transaction
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
 from soulseer.gateways.stripe_payments import detach_card
+from soulseer.jobs import sweeping
 from soulseer.jobs.context import JobContext
 from soulseer.models.payments import TopUp
 from soulseer.services import customers, reloads
@@ -23,16 +26,21 @@ def run(context: JobContext) -> dict[str, Any]:
     if context.dry_run:
         return {"dry_run": True, "people": people}
     counts: Counter[str] = Counter()
-    while (outcome := check_one(context)) is not None:
-        counts[outcome] += 1
+    sweeping.each(partial(check_one, context), counts)
+    waiting = iter(people)
+    sweeping.each(partial(reload_next, context, waiting), counts)
+    sweeping.each(partial(forget_card, context), counts)
+    return dict(counts)
+
+
+def reload_next(context: JobContext, people: Iterator[int]) -> str | None:
+    """Charge the card of the next person whose card is still to be charged; what it came to, None after the last."""
     for person_id in people:
         with transaction():
             begun = reloads.begin(person_id, context.now)
         if begun is not None:
-            counts[charge(context, begun)] += 1
-    while (outcome := forget_card(context)) is not None:
-        counts[outcome] += 1
-    return dict(counts)
+            return charge(context, begun)
+    return None
 
 
 def check_one(context: JobContext) -> str | None:
@@ -45,19 +53,13 @@ def check_one(context: JobContext) -> str | None:
 def charge(context: JobContext, top_up: TopUp) -> str:
     """Charge the card, or ask what came of it, and record that; what it came to. One that fails stops no other."""
     top_up_id = top_up.id
-    try:
-        intent = reloads.ask_stripe(top_up)
-        with transaction():
-            return reloads.record(top_up_id, intent, context.now).outcome
-    except StripeUnavailable:
-        # It is due again by itself; the gateway has logged why.
-        return "unanswered"
-    except StripeRefused:
-        with transaction():
-            return reloads.record_refusal(top_up_id, context.now).outcome
-    except Exception:
-        log.exception("auto_reload_failed", top_up=top_up_id)
-        return "error"
+    return sweeping.outcome_of(
+        "automatic top-up",
+        top_up_id,
+        lambda: reloads.ask_stripe(top_up),
+        lambda intent: reloads.record(top_up_id, intent, context.now).outcome,
+        lambda _: reloads.record_refusal(top_up_id, context.now).outcome,
+    )
 
 
 def forget_card(context: JobContext) -> str | None:

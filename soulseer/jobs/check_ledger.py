@@ -3,14 +3,14 @@
 from typing import Any
 
 from soulseer.db import transaction
-from soulseer.jobs.context import JobContext
+from soulseer.jobs.context import ERROR, JobContext
 from soulseer.services import books_health, ledger, ledger_check
 
 
 def run(context: JobContext) -> dict[str, Any]:
     """Run the checks of ``flask ledger check`` and raise an alert for each mismatch.
 
-    Gives the mismatches, the open alerts, and as ``failed`` how many of both there are: a run with any is a failed run.
+    Gives the mismatches, the open alerts, and as errors how many of both there are: a run with any is a failed run.
     """
     found = ledger_check.check()
     if not context.dry_run and found:
@@ -27,4 +27,4 @@ def run(context: JobContext) -> dict[str, Any]:
     mismatches = [f"{mismatch.invariant}: {mismatch.subject}: {mismatch.detail}" for mismatch in found]
     if context.dry_run:
         return {"dry_run": True, "mismatches": mismatches, "alerts": alerts}
-    return {"mismatches": mismatches, "alerts": alerts, "failed": len(alerts)}
+    return {"mismatches": mismatches, "alerts": alerts, ERROR: len(alerts)}

@@ -2,15 +2,18 @@
 what was left undone of orders."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import structlog
 
 from soulseer.db import transaction
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
-from soulseer.jobs.context import JobContext
+from soulseer.jobs import sweeping
+from soulseer.jobs.context import ERROR, JobContext
 from soulseer.models.subscriptions import BEGINNING, Subscription
 from soulseer.services import plan_prices, subscription_mirror, subscription_orders, subscriptions
+from soulseer.services.subscription_mirror import Word
 
 log = structlog.get_logger(__name__)
 
@@ -25,10 +28,8 @@ def run(context: JobContext) -> dict[str, Any]:
             }
         return {"dry_run": True, **due}
     counts: Counter[str] = Counter()
-    while (outcome := _next_order(context)) is not None:
-        counts[f"order_{outcome}"] += 1
-    while (outcome := _next_subscription(context)) is not None:
-        counts[outcome] += 1
+    sweeping.each(partial(_next_order, context), counts, prefix="order_")
+    sweeping.each(partial(_next_subscription, context), counts)
     return dict(counts)
 
 
@@ -38,22 +39,20 @@ def _next_order(context: JobContext) -> str | None:
         task = subscription_orders.claim_due(context.now)
     if task is None:
         return None
-    try:
+
+    def carry_out() -> Word | None:
         price_id = plan_prices.ensure(task.plan_price_id) if task.plan_price_id is not None else None
-        word = subscription_orders.carry_out(task, price_id)
-        with transaction():
-            subscription_orders.record_done(task, word, context.now)
+        return subscription_orders.carry_out(task, price_id)
+
+    def done(word: Word | None) -> str:
+        subscription_orders.record_done(task, word, context.now)
         return "done"
-    except StripeUnavailable:
-        # It is due again by itself; the gateway has logged why.
-        return "unanswered"
-    except StripeRefused:
-        with transaction():
-            subscription_orders.record_refusal(task, context.now)
+
+    def refused(_: StripeRefused) -> str:
+        subscription_orders.record_refusal(task, context.now)
         return "refused"
-    except Exception:
-        log.exception("subscription_order_failed", order=task.order_id)
-        return "error"
+
+    return sweeping.outcome_of("subscription order", task.order_id, carry_out, done, refused)
 
 
 def _next_subscription(context: JobContext) -> str | None:
@@ -68,7 +67,7 @@ def _next_subscription(context: JobContext) -> str | None:
         return "unanswered"
     except Exception:
         log.exception("subscription_check_failed", subscription=due.id)
-        return "error"
+        return ERROR
 
 
 def _begun(due: Subscription, context: JobContext) -> str:

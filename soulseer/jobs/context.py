@@ -17,6 +17,10 @@ class JobContext:
     arguments: Mapping[str, str] = field(default_factory=dict)
 
 
+# What a job counts as ERROR failed in a way that nobody expected: the run goes on with the rest, and has failed. Ordinary
+# outcomes (a declined card, a refused payout) have names of their own, whatever these are, and fail no run.
+ERROR = "error"
+
 Job = Callable[[JobContext], dict[str, Any]]
 
 

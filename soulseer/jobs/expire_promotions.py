@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from soulseer.db import db, transaction
-from soulseer.jobs.context import JobContext
+from soulseer.jobs.context import ERROR, JobContext
 from soulseer.services import promotions
 
 log = structlog.get_logger(__name__)
@@ -18,13 +18,13 @@ PAGE = 500
 
 
 def run(context: JobContext) -> dict[str, Any]:
-    """Each grant in a transaction of its own: counts of expired, warned and failed, dollars that expired."""
+    """Each grant in a transaction of its own: counts of expired, warned and errors, dollars that expired."""
     if context.dry_run:
         rest, soon = promotions.foreseen(context.now)
         return {"dry_run": True, "expired": rest.grants, "amount": str(rest.amount), "warned": soon.grants}
     expired, failed, amount = _each(promotions.due, promotions.expire, context.now)
     warned, not_warned, _ = _each(promotions.unwarned, promotions.warn, context.now)
-    return {"expired": expired, "amount": str(amount), "warned": warned, "failed": failed + not_warned}
+    return {"expired": expired, "amount": str(amount), "warned": warned, ERROR: failed + not_warned}
 
 
 def _each(

@@ -1,8 +1,8 @@
 """Acts on the inbox's events, and asks Stripe about top-ups whose event was lost or never came (design §2, §5)."""
 
-import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -11,13 +11,10 @@ from soulseer import gateways
 from soulseer.db import transaction
 from soulseer.domain import clock
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
-from soulseer.jobs.context import JobContext, whole_number
+from soulseer.jobs import sweeping
+from soulseer.jobs.context import ERROR, JobContext, whole_number
 from soulseer.services import top_ups, webhooks
 from soulseer.services.top_ups import Outcome
-
-# For the events and for the top-ups, each: a worker gets back to its other queues (the tick) before long. Another run
-# goes on with what is left.
-LONGEST_SECONDS = 20
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +22,8 @@ log = structlog.get_logger(__name__)
 def run(context: JobContext) -> dict[str, Any]:
     """Act on the event of the row named by the argument ``event``; without it, on all that is due.
 
-    Gives counts of events by the status they came to (``later``: waits for another event), and of top-ups asked about by
-    what that came to.
+    Gives counts of events by the status they came to (``later``: waits for another event; ``error``: acting on it failed
+    in a way that nobody expected), and of top-ups asked about by what that came to.
     """
     wanted = whole_number(context, "event")
     if whole_number(context, webhooks.WOKEN):
@@ -39,15 +36,9 @@ def run(context: JobContext) -> dict[str, Any]:
         status = process_event(context, wanted)
         return {status or "nothing_due": 1}
     counts: Counter[str] = Counter()
-    over = time.monotonic() + LONGEST_SECONDS
-    while (status := process_event(context)) is not None:
-        counts[status] += 1
-        if time.monotonic() > over:
-            webhooks.wake(f"{context.run_id}-rest")
-            break
-    over = time.monotonic() + LONGEST_SECONDS
-    while time.monotonic() < over and (outcome := check_top_up(context)) is not None:
-        counts[f"top_up_{outcome}"] += 1
+    if not sweeping.each(partial(process_event, context), counts):
+        webhooks.wake(f"{context.run_id}-rest")
+    sweeping.each(partial(check_top_up, context), counts, prefix="top_up_")
     return dict(counts)
 
 
@@ -62,15 +53,19 @@ def process_event(context: JobContext, event_row_id: int | None = None) -> str |
     if task is None:
         return None
     if task.status is not None:
-        return task.status
+        return ERROR if task.unexpected else task.status
     try:
         answer = webhooks.look_up(task)
         with transaction():
             return webhooks.apply(task, answer, context.now)
+    except StripeUnavailable as error:
+        with transaction():
+            return webhooks.fail(task.event_row_id, error, context.now)
     except Exception as error:
         log.exception("webhook_event_failed", webhook_event=task.event_id)
         with transaction():
-            return webhooks.fail(task.event_row_id, error, context.now)
+            webhooks.fail(task.event_row_id, error, context.now)
+        return ERROR
 
 
 def check_top_up(context: JobContext) -> str | None:
@@ -81,17 +76,15 @@ def check_top_up(context: JobContext) -> str | None:
     if top_up is None:
         return None
     top_up_id = top_up.id
-    try:
-        checkout = top_ups.ask_stripe(top_up)
-        with transaction():
-            return top_ups.record(top_up_id, checkout, context.now).outcome
-    except StripeUnavailable:
-        # It is due again by itself; the gateway has logged why.
-        return "unanswered"
-    except StripeRefused:
-        with transaction():
-            top_ups.record_refusal(top_up_id, context.now)
+
+    def refused(_: StripeRefused) -> str:
+        top_ups.record_refusal(top_up_id, context.now)
         return Outcome.FAILED
-    except Exception:
-        log.exception("top_up_check_failed", top_up=top_up_id)
-        return "error"
+
+    return sweeping.outcome_of(
+        "top-up",
+        top_up_id,
+        lambda: top_ups.ask_stripe(top_up),
+        lambda checkout: top_ups.record(top_up_id, checkout, context.now).outcome,
+        refused,
+    )

@@ -7,7 +7,7 @@ import structlog
 
 from soulseer.db import transaction
 from soulseer.domain.errors import InsufficientFunds
-from soulseer.jobs.context import JobContext, whole_number
+from soulseer.jobs.context import ERROR, JobContext, whole_number
 from soulseer.services import earnings_release, ledger
 from soulseer.services.earnings_release import BATCH
 
@@ -27,13 +27,13 @@ def run(context: JobContext) -> dict[str, Any]:
                 {"reader": row.reader_id, "earnings": row.earnings, "amount": str(row.amount)} for row in due
             ],
         }
-    counts: Counter[str] = Counter(readers=0, earnings=0, failed=0)
+    counts: Counter[str] = Counter({"readers": 0, "earnings": 0, ERROR: 0})
     for row in due:
         try:
             counts["earnings"] += _release(row.reader_id, context)
             counts["readers"] += 1
         except InsufficientFunds as error:
-            counts["failed"] += 1
+            counts[ERROR] += 1
             with transaction():
                 ledger.raise_alert(
                     "earnings_not_released",
@@ -43,7 +43,7 @@ def run(context: JobContext) -> dict[str, Any]:
                 )
         except Exception:
             log.exception("earnings_not_released", reader=row.reader_id)
-            counts["failed"] += 1
+            counts[ERROR] += 1
     return dict(counts)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer.db import db, transaction
 from soulseer.domain import clock
-from soulseer.jobs.context import JobContext
+from soulseer.jobs.context import ERROR, JobContext
 from soulseer.jobs.schedule import JOBS, ScheduledJob
 from soulseer.models.operations import JobRun
 
@@ -84,7 +84,7 @@ def run(request: Request) -> dict[str, Any] | None:
         log.exception("job_failed", seconds=round(time.monotonic() - started, 3))
         raise
     else:
-        failed = int(counts.get("failed", 0) or 0)
+        failed = int(counts.get(ERROR, 0) or 0)
         outcome, error_text = (
             ("failed", f"{failed} could not be done; the log tells which") if failed else ("succeeded", None)
         )

@@ -1,6 +1,7 @@
 """Sends the payouts that are open, and asks Stripe about readers' accounts: whatever a crash or an outage left undone."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import structlog
@@ -10,7 +11,9 @@ from soulseer.db import db, transaction
 from soulseer.domain.errors import Conflict
 from soulseer.gateways import stripe_connect
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
-from soulseer.jobs.context import JobContext, whole_number
+from soulseer.gateways.stripe_connect import Transfer
+from soulseer.jobs import sweeping
+from soulseer.jobs.context import ERROR, JobContext, whole_number
 from soulseer.models.payouts import Payout
 from soulseer.services import ledger, payout_accounts, payouts
 
@@ -26,12 +29,10 @@ def run(context: JobContext) -> dict[str, Any]:
     if context.dry_run:
         return {"dry_run": True, "payouts": _due(context, wanted)}
     counts: Counter[str] = Counter()
-    while (outcome := send(context, wanted)) is not None:
-        counts[outcome] += 1
-        if wanted is not None:
-            return dict(counts)
-    while wanted is None and (outcome := look_at_account(context)) is not None:
-        counts[outcome] += 1
+    if wanted is not None:
+        return {outcome: 1} if (outcome := send(context, wanted)) is not None else {}
+    sweeping.each(partial(send, context), counts)
+    sweeping.each(partial(look_at_account, context), counts)
     return dict(counts)
 
 
@@ -50,46 +51,38 @@ def send(context: JobContext, payout_id: int | None = None) -> str | None:
     if payout is None:
         return None
     claimed = payout.id
-    try:
-        transfer = payouts.ask_stripe(payout, context.now)
-    except StripeUnavailable:
-        # It is due again by itself, under the same key; the gateway has logged why.
-        return "unanswered"
-    except StripeRefused as refused:
-        return _refused(claimed, refused, context)
-    except Exception:
-        log.exception("payout_not_sent", payout=claimed)
-        return "error"
-    if transfer is None:
-        with transaction():
-            payouts.record_failure(claimed, payouts.NOT_SENT, context.now)
-            ledger.raise_alert(
-                "payout_given_up",
-                f"Payout {claimed}: no answer of Stripe for hours, and no such transfer there.",
-                context.now,
-                reference=f"payout:{claimed}",
-            )
-        return "failed"
-    try:
-        with transaction():
-            return payouts.record(claimed, transfer, context.now).outcome
-    except Exception:
-        log.exception("payout_not_recorded", payout=claimed)
-        return "error"
+    return sweeping.outcome_of(
+        "payout",
+        claimed,
+        lambda: payouts.ask_stripe(payout, context.now),
+        lambda transfer: _record(claimed, transfer, context),
+        lambda refused: _refused(claimed, refused, context),
+    )
+
+
+def _record(payout_id: int, transfer: Transfer | None, context: JobContext) -> str:
+    if transfer is not None:
+        return payouts.record(payout_id, transfer, context.now).outcome
+    payouts.record_failure(payout_id, payouts.NOT_SENT, context.now)
+    ledger.raise_alert(
+        "payout_given_up",
+        f"Payout {payout_id}: no answer of Stripe for hours, and no such transfer there.",
+        context.now,
+        reference=f"payout:{payout_id}",
+    )
+    return "failed"
 
 
 def _refused(payout_id: int, refused: StripeRefused, context: JobContext) -> str:
-    code = stripe_connect.refusal_code(refused)
-    short = code == stripe_connect.NO_FUNDS
-    with transaction():
-        payouts.record_failure(payout_id, payouts.NO_FUNDS if short else payouts.REFUSED, context.now)
-        if short:
-            ledger.raise_alert(
-                "stripe_balance_short",
-                f"Payout {payout_id}: the balance at Stripe did not cover it.",
-                context.now,
-                reference=f"payout:{payout_id}",
-            )
+    short = stripe_connect.refusal_code(refused) == stripe_connect.NO_FUNDS
+    payouts.record_failure(payout_id, payouts.NO_FUNDS if short else payouts.REFUSED, context.now)
+    if short:
+        ledger.raise_alert(
+            "stripe_balance_short",
+            f"Payout {payout_id}: the balance at Stripe did not cover it.",
+            context.now,
+            reference=f"payout:{payout_id}",
+        )
     return "failed"
 
 
@@ -113,4 +106,4 @@ def look_at_account(context: JobContext) -> str | None:
         return "account_refused"
     except Exception:
         log.exception("payout_account_not_checked", person=person_id)
-        return "error"
+        return ERROR

@@ -1,16 +1,13 @@
 """Sends refunds to the card, and asks Stripe about those whose outcome was not told (design §2)."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
-import structlog
-
 from soulseer.db import transaction
-from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
+from soulseer.jobs import sweeping
 from soulseer.jobs.context import JobContext, whole_number
 from soulseer.services import refund_sending
-
-log = structlog.get_logger(__name__)
 
 
 def run(context: JobContext) -> dict[str, Any]:
@@ -21,8 +18,7 @@ def run(context: JobContext) -> dict[str, Any]:
     if wanted is not None:
         return {send_one(context, wanted) or "nothing_due": 1}
     counts: Counter[str] = Counter()
-    while (outcome := send_one(context)) is not None:
-        counts[outcome] += 1
+    sweeping.each(partial(send_one, context), counts)
     return dict(counts)
 
 
@@ -37,16 +33,10 @@ def send_one(context: JobContext, refund_id: int | None = None) -> str | None:
     if refund is None or payment is None:
         return None
     number = refund.id
-    try:
-        word = refund_sending.ask_stripe(refund, payment, context.now)
-        with transaction():
-            return refund_sending.record(word, context.now).value
-    except StripeUnavailable:
-        # The gateway has logged why.
-        return "unanswered"
-    except StripeRefused:
-        with transaction():
-            return refund_sending.record_refusal(number, context.now).value
-    except Exception:
-        log.exception("refund_failed", refund=number)
-        return "error"
+    return sweeping.outcome_of(
+        "refund",
+        number,
+        lambda: refund_sending.ask_stripe(refund, payment, context.now),
+        lambda word: refund_sending.record(word, context.now).value,
+        lambda _: refund_sending.record_refusal(number, context.now).value,
+    )

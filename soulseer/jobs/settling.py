@@ -9,15 +9,15 @@ from soulseer import gateways
 from soulseer.db import transaction
 from soulseer.domain import policies
 from soulseer.domain.readings import State
-from soulseer.jobs.context import JobContext
+from soulseer.jobs.context import ERROR, JobContext
 from soulseer.services import readings
 
 log = structlog.get_logger(__name__)
 
 
 def settle_each(session_ids: Iterable[int], context: JobContext) -> dict[str, Any]:
-    """Bring each session up to now: counts of settled, paused, ended, failed."""
-    counts = {"settled": 0, "paused": 0, "ended": 0, "failed": 0}
+    """Bring each session up to now: counts of settled, paused, ended, and of errors."""
+    counts = {"settled": 0, "paused": 0, "ended": 0, ERROR: 0}
     timeout = policies.current().reading.presence_timeout
     presence = gateways.current().presence
     for session_id in session_ids:
@@ -29,7 +29,7 @@ def settle_each(session_ids: Iterable[int], context: JobContext) -> dict[str, An
         except Exception:
             # Counted, so that the run is seen to have failed in part; the next run tries this session again.
             log.exception("session_not_settled", session=session_id)
-            counts["failed"] += 1
+            counts[ERROR] += 1
             continue
         counts["settled"] += 1
         counts["paused"] += state == State.PAUSED

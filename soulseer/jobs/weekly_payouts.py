@@ -9,7 +9,7 @@ from soulseer.db import db, transaction
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
 from soulseer.jobs import send_payouts
-from soulseer.jobs.context import JobContext
+from soulseer.jobs.context import ERROR, JobContext
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.payouts import PayoutAccount
 from soulseer.services import payout_accounts, payout_rules, payouts
@@ -26,7 +26,7 @@ def run(context: JobContext) -> dict[str, Any]:
     ids = _candidates()
     if context.dry_run:
         return {"dry_run": True, "payouts": [row for row in map(_planned, ids) if row]}
-    counts = {"begun": 0, "held": 0, "failed": 0}
+    counts = {"begun": 0, "held": 0, ERROR: 0}
     for person_id in ids:
         try:
             with transaction():
@@ -37,7 +37,7 @@ def run(context: JobContext) -> dict[str, Any]:
             counts["held"] += 1
         except Exception:
             log.exception("weekly_payout_failed", reader=person_id)
-            counts["failed"] += 1
+            counts[ERROR] += 1
     return counts
 
 

@@ -48,6 +48,8 @@ class Task:
     status: str | None = None
     event: EventInHand | None = None
     question: Question | None = None
+    # Examining it failed in a way that nobody expected.
+    unexpected: bool = False
 
 
 # Built once: it is all that stands between Stripe and its answer.
@@ -142,7 +144,7 @@ def claim(now: datetime, event_row_id: int | None = None) -> Task | None:
             answer = handler.examine(event, now)
     except Exception as error:
         log.exception("webhook_event_failed", webhook_event=row.event_id)
-        return Task(row.id, row.event_id, status=_failed(row, error, now))
+        return Task(row.id, row.event_id, status=_failed(row, error, now), unexpected=True)
     if isinstance(answer, Verdict):
         return _done(row, answer, now)
     return Task(row.id, row.event_id, event=event, question=answer)

@@ -147,7 +147,7 @@ def test_a_worker_killed_twenty_four_times_inside_its_transaction(
     assert committed == sorted(committed)
     traps.execute("DELETE FROM fault.halt")
     counts = billing_tick.run(JobContext(now=NOW, assume_present=True))
-    assert counts["failed"] == 0
+    assert counts["error"] == 0
     assert booked() == {one: 3 if number % 9 else 2 for number, one in enumerate(ids)}
     assert ledger_check.check() == []
     _the_dead_are_told_of(traps, KILLS)

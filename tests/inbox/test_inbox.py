@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from soulseer import gateways
 from soulseer.db import db, transaction
 from soulseer.domain import clock
-from soulseer.jobs import process_stripe_webhook, worker
+from soulseer.jobs import sweeping, worker
 from soulseer.models.operations import JobRun
 from soulseer.services import stripe_handlers, webhooks
 from soulseer.services.stripe_events import (
@@ -105,7 +105,7 @@ def test_a_fault_in_any_step_stops_no_other_and_leaves_nothing_of_it(
     handle(**{step: fault})
     announce(sandbox)
     deliver(sandbox, as_event({"id": "ch_1"}, "evt_2", "charge.updated"))
-    assert work() == {"failed": 1, "ignored": 1}
+    assert work() == {"error": 1, "ignored": 1}
     row = row_of("evt_1")
     assert (row.status, row.attempts, row.error) == ("failed", 1, "ZeroDivisionError: a fault of ours")
     handle()
@@ -160,7 +160,7 @@ def test_a_lasting_fault_is_put_before_a_person_within_hours_and_still_tried(
     announce(sandbox)
     for run in range(webhooks.ALERT_AT):
         assert alerts() == []
-        assert work(later=run * HOURS)["failed"] == 1
+        assert work(later=run * HOURS)["error"] == 1
     assert alerts() == ["webhook_failed:evt_1"]
     assert row_of("evt_1").next_attempt_at is not None
 
@@ -211,7 +211,7 @@ def test_a_run_that_takes_too_long_leaves_the_rest_to_another(
     sandbox: Sandbox, handle: Handle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handle()
-    monkeypatch.setattr(process_stripe_webhook, "LONGEST_SECONDS", -1)
+    monkeypatch.setattr(sweeping, "LONGEST_SECONDS", -1)
     for number in range(3):
         announce(sandbox, f"evt_{number}")
     worker.run(burst=True)

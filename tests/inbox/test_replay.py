@@ -101,7 +101,7 @@ def test_an_event_that_was_given_up_gets_all_its_attempts_again(
     with monkeypatch.context() as patch:
         patch.setattr(webhooks, "HANDLERS", broken)
         for run in range(webhooks.MOST_ATTEMPTS):
-            assert work(later=run * 7 * (webhooks.LAST_RETRY / 6)) == {"failed": 1}
+            assert work(later=run * 7 * (webhooks.LAST_RETRY / 6)) == {"error": 1}
     assert row_of("evt_1").next_attempt_at is None
     staff = browser("finance")
     assert staff.post(f"/admin/webhooks/{row_of('evt_1').id}/replay/", reason=WHY).status_code == 303

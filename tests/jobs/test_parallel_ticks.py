@@ -75,7 +75,7 @@ def test_fifty_ticks_at_once_in_threads(app: Flask) -> None:
 
     with ThreadPoolExecutor(50) as pool:
         counts = list(pool.map(tick, range(50)))
-    assert sum(count["failed"] for count in counts) == 0
+    assert sum(count["error"] for count in counts) == 0
     assert sum(count["paused"] for count in counts) >= 286
     verify(ids, 3)
 
@@ -136,7 +136,7 @@ def test_top_ups_and_spends_during_ticks(app: Flask) -> None:
             stop.set()
         assert top_ups.result(30)
         assert spends.result(30)
-    assert sum(count["failed"] for count in counts) == 0
+    assert sum(count["error"] for count in counts) == 0
     assert ledger_check.check() == []
     db.session.rollback()
     behind = text("SELECT count(*) FROM reading_session WHERE state = 'active' AND paid_until < :cover")
@@ -155,7 +155,7 @@ with app.app_context():
     sys.stdin.readline()
     for _ in range(5):
         counts = billing_tick.run(JobContext(now=datetime.fromisoformat(sys.argv[1])))
-        print(counts["failed"], flush=True)
+        print(counts["error"], flush=True)
 """
 
 

@@ -104,11 +104,11 @@ def test_one_bad_row_never_stops_a_batch(app: Flask, bad: int) -> None:
         )
     with pytest.raises(RunFailed) as failed:
         runner.run(Request("billing_tick", now=START + timedelta(seconds=130), assume_present=True))
-    assert failed.value.counts["failed"] == 1
+    assert failed.value.counts["error"] == 1
     assert failed.value.counts["minutes"] == 19 * 2
     assert minutes() == {one: 2 if one == ids[bad] else 3 for one in ids}
     run = db.session.query(JobRun).one()
-    assert (run.outcome, run.counts["failed"]) == ("failed", 1)
+    assert (run.outcome, run.counts["error"]) == ("failed", 1)
 
 
 def test_two_parts_make_the_whole(app: Flask) -> None:

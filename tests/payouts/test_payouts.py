@@ -64,8 +64,8 @@ def test_the_weekly_run_pays_whom_it_can_and_tells_it_dry(sandbox) -> None:
     dry = weekly_payouts.run(JobContext(now=LATER, dry_run=True))
     assert dry == {"dry_run": True, "payouts": [{"reader": ready.id, "amount": "30.00"}]}
     assert ready.payouts == []
-    assert weekly() == {"begun": 1, "held": 0, "failed": 0}
-    assert weekly() == {"begun": 0, "held": 0, "failed": 0}
+    assert weekly() == {"begun": 1, "held": 0, "error": 0}
+    assert weekly() == {"begun": 0, "held": 0, "error": 0}
     assert [payout.state for payout in ready.payouts] == ["paid"]
     assert (poor.payouts, bare.balances[1]) == ([], "90.00")
     assert_clean()

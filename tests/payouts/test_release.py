@@ -23,12 +23,12 @@ def test_a_reading_is_released_after_seven_days_and_not_before(app) -> None:
     reader = room.reader.person_id
     earned_at = room.session.finalized_at
     early, late = earned_at + HELD - timedelta(seconds=1), earned_at + HELD
-    assert release_earnings.run(JobContext(now=early)) == {"readers": 0, "earnings": 0, "failed": 0}
+    assert release_earnings.run(JobContext(now=early)) == {"readers": 0, "earnings": 0, "error": 0}
     dry = release_earnings.run(JobContext(now=late, dry_run=True))
     assert dry == {"dry_run": True, "readers": [{"reader": reader, "earnings": 1, "amount": "14.00"}]}
     assert room.earnings == Decimal("14.00")
-    assert release_earnings.run(JobContext(now=late)) == {"readers": 1, "earnings": 1, "failed": 0}
-    assert release_earnings.run(JobContext(now=late)) == {"readers": 0, "earnings": 0, "failed": 0}
+    assert release_earnings.run(JobContext(now=late)) == {"readers": 1, "earnings": 1, "error": 0}
+    assert release_earnings.run(JobContext(now=late)) == {"readers": 0, "earnings": 0, "error": 0}
     assert room.earnings == 0
     assert_clean()
 
@@ -76,7 +76,7 @@ def test_many_earnings_take_several_transactions(app, monkeypatch) -> None:
     reader = Reader()
     for _ in range(5):
         reader.earn("1.00")
-    assert reader.release() == {"readers": 1, "earnings": 5, "failed": 0}
+    assert reader.release() == {"readers": 1, "earnings": 5, "error": 0}
     assert reader.balances == ("0.00", "5.00", "0.00")
 
 
@@ -117,7 +117,7 @@ def test_a_reader_whose_pending_account_holds_too_little_is_an_alert(app) -> Non
         back = ledger.Posting(ledger.account_id(A.CLIENT_WALLET, short.client_id), Decimal("1.00"))
         ledger.post(TransferKind.ADJUSTMENT, "test:gone", [gone, back], START)
     for _ in range(2):
-        assert fine.release()["failed"] == 1
+        assert fine.release()["error"] == 1
     assert fine.balances == ("0.00", "5.00", "0.00")
     assert short.rows == [("5.00", "0.00", "pending")]
     db.session.rollback()
@@ -139,10 +139,10 @@ def test_a_crash_between_two_rows_releases_nothing(app, monkeypatch) -> None:
         return posted(*args, **more)
 
     monkeypatch.setattr(ledger, "post", dying)
-    assert reader.release() == {"readers": 0, "earnings": 0, "failed": 1}
+    assert reader.release() == {"readers": 0, "earnings": 0, "error": 1}
     monkeypatch.setattr(ledger, "post", posted)
     assert reader.balances == ("11.00", "0.00", "0.00")
-    assert reader.release() == {"readers": 1, "earnings": 2, "failed": 0}
+    assert reader.release() == {"readers": 1, "earnings": 2, "error": 0}
     assert_clean()
 
 

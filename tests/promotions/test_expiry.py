@@ -39,7 +39,7 @@ def test_the_rest_goes_back_to_the_platform_once(app: Flask) -> None:
     assert (dry["expired"], dry["amount"]) == (2, "4.00")
     assert credit(client.id) == Decimal("10.00")
     counts = run(2)
-    assert (counts["expired"], counts["amount"], counts["failed"]) == (2, "4.00", 0)
+    assert (counts["expired"], counts["amount"], counts["error"]) == (2, "4.00", 0)
     assert run(2)["expired"] == 0
     assert grants(client.id) == [("5.00", "0.00", "3.00", "expired"), ("7.00", "7.00", "0.00", "open")]
     assert credit(other.id) == 0
@@ -73,7 +73,7 @@ def test_one_that_fails_stops_no_other(app: Flask, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(promotions, "expire", failing)
     counts = run(1)
-    assert (counts["expired"], counts["failed"]) == (2, 1)
+    assert (counts["expired"], counts["error"]) == (2, 1)
     monkeypatch.undo()
     assert run(1)["expired"] == 1
 
@@ -84,7 +84,7 @@ def test_ten_runs_at_once_book_it_once(app: Flask) -> None:
         give(client.id, "1.00", DAY)
     results = at_once(app, [lambda: run(1) for _ in range(10)])
     assert sum(counts["expired"] for counts in results) == 5
-    assert sum(counts["failed"] for counts in results) == 0
+    assert sum(counts["error"] for counts in results) == 0
     assert credit(client.id) == 0
     assert ledger_check.check() == []
 

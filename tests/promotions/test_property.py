@@ -88,7 +88,7 @@ class CreditedReading(Reading):
     def grants_expire(self, wait: int) -> None:
         self.now += wait
         counts = expire_promotions.run(JobContext(now=instant(self.now)))
-        assert counts["failed"] == 0
+        assert counts["error"] == 0
         self.model.book_off(self.now)
 
     @invariant()

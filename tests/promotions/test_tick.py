@@ -61,7 +61,7 @@ def test_some_pay_with_credit_among_many_who_pay_cash(app: Flask) -> None:
     expired = ids[1]
     give(owners[expired], "5.00", 100)
     counts = tick(305)
-    assert (counts["minutes"], counts["failed"], counts["retries"]) == (60 * 5, 0, 0)
+    assert (counts["minutes"], counts["error"], counts["retries"]) == (60 * 5, 0, 0)
     assert set(minutes().values()) == {6}
     for one, cents in wallets().items():
         assert cents == RATE * 9 - RATE * 5 + min(credited.get(one, 0), RATE * 5)

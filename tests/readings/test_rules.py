@@ -210,7 +210,7 @@ def test_a_reader_who_leaves_for_good_gives_kept_time_back() -> None:
     session = room.session
     assert session.credit_cents == 200
     assert (room.wallet, room.earnings) == (Decimal("49.00"), Decimal("0.70"))
-    assert room.finalize(321) == {"finalized": 1, "alerts": 0, "failed": 0}
+    assert room.finalize(321) == {"finalized": 1, "alerts": 0, "error": 0}
 
 
 def test_a_client_who_leaves_for_good_gets_nothing_back() -> None:

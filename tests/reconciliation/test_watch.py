@@ -29,7 +29,7 @@ def check() -> dict:
 
 def test_a_clean_ledger_lets_the_check_succeed(app: Flask) -> None:
     person(wallet="5.00")
-    assert check() == {"mismatches": [], "alerts": [], "failed": 0}
+    assert check() == {"mismatches": [], "alerts": [], "error": 0}
 
 
 def test_a_mismatch_fails_the_check_and_raises_one_alert(app: Flask, superuser: psycopg.Connection) -> None:
@@ -55,7 +55,7 @@ def test_an_open_alert_fails_the_check_until_it_is_resolved(
         check()
     assert failure.value.counts["alerts"] == ["alert 1: planted: Look here."]
     superuser.execute("UPDATE ledger_alert SET resolved_at = now()")
-    assert check()["failed"] == 0
+    assert check()["error"] == 0
 
 
 def metric(client: FlaskClient, name: str) -> float:

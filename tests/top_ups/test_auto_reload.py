@@ -5,12 +5,15 @@ from decimal import Decimal
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from soulseer.db import db, transaction
 from soulseer.domain.months import month_of
 from soulseer.jobs import auto_reload as job
+from soulseer.jobs import runner
 from soulseer.jobs.context import JobContext
+from soulseer.jobs.runner import Request, RunFailed
+from soulseer.models.operations import JobRun
 from soulseer.models.people import Person
 from soulseer.services import auto_reload, customers, ledger_check, top_ups
 from soulseer.services.auto_reload import Terms
@@ -162,6 +165,29 @@ def test_a_card_that_is_refused_is_tried_again_and_then_switched_off(
         )
     )
     assert settings(person.id).failures == 3
+
+
+def test_a_declined_card_fails_no_run_but_a_fault_does(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = switched_on(sandbox)
+    act_like(
+        sandbox, (customers.customer_of(person.id) or pytest.fail("none")).payment_method_id or "", DECLINED
+    )
+    assert runner.run(Request(job="auto_reload", now=NOW)) == {"failed": 1}
+
+    def fault(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(job.reloads, "record", fault)
+    with pytest.raises(RunFailed):
+        runner.run(Request(job="auto_reload", now=NOW + timedelta(hours=6)))
+    with transaction():
+        runs = db.session.scalars(select(JobRun).where(JobRun.job == "auto_reload").order_by(JobRun.id)).all()
+    assert [(one.outcome, one.counts) for one in runs] == [
+        ("succeeded", {"failed": 1}),
+        ("failed", {"error": 1}),
+    ]
 
 
 def test_a_success_forgets_the_refusals_before_it(sandbox: Sandbox) -> None:
