@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from soulseer.db import db, transaction
 from soulseer.domain.readings import State
-from soulseer.jobs.context import JobContext, whole_number
+from soulseer.jobs.context import ERROR, JobContext, whole_number
 from soulseer.models.readings import ReadingSession
 from soulseer.services import finalization
 
@@ -25,14 +25,14 @@ def run(context: JobContext) -> dict[str, Any]:
     ids = list(db.session.scalars(query))
     if context.dry_run:
         return {"dry_run": True, "sessions": ids}
-    counts = {"finalized": 0, "alerts": 0, "failed": 0}
+    counts = {"finalized": 0, "alerts": 0, ERROR: 0}
     for session_id in ids:
         try:
             with transaction():
                 agreed = finalization.finalize(session_id, context.now)
         except Exception:
             log.exception("session_not_finalized", session=session_id)
-            counts["failed"] += 1
+            counts[ERROR] += 1
             continue
         counts["finalized" if agreed else "alerts"] += 1
     return counts
