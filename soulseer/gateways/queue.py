@@ -13,6 +13,10 @@ from rq.exceptions import DuplicateJobError
 from soulseer.domain.errors import QueueUnavailable
 
 RUNNER = "soulseer.jobs.runner.run_queued"
+# The argument of a run that was asked for by ``wake``.
+WOKEN = "woken"
+# Should such a run get lost with Redis, the next one who asks is the first again after so many seconds.
+WAKE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -62,16 +66,17 @@ class QueueGateway:
             return False
         return True
 
-    def first_to_ask(self, what: str, seconds: int) -> bool:
-        """Whether nobody has asked for ``what`` since it was last taken up; forgotten after ``seconds``.
+    def wake(self, queue: str, job: str, name: object) -> None:
+        """Have a run of ``job`` begin now, queued under ``name``: for jobs whose one run acts on all that is due.
 
-        For work that one run does for many who ask: only the first of them need enqueue it.
+        Only the first who asks since the last such run has begun (``take_up``) puts one on the queue.
         """
-        return bool(self.redis.set(f"asked:{what}", 1, nx=True, ex=seconds))
+        if self.redis.set(f"asked:{job}", 1, nx=True, ex=WAKE_SECONDS):
+            self.enqueue(queue, job, job_id=f"{job}-{name}", arguments={"arguments": {WOKEN: "1"}})
 
-    def take_up(self, what: str) -> None:
-        """``what`` was asked for and is begun: whoever asks from now on asks for the next run."""
-        self.redis.delete(f"asked:{what}")
+    def take_up(self, job: str) -> None:
+        """A run that ``wake`` asked for begins: whoever asks from now on asks for the next one."""
+        self.redis.delete(f"asked:{job}")
 
     def lengths(self, names: Iterable[str]) -> dict[str, int]:
         """How many jobs wait in each queue. Raises QueueUnavailable."""

@@ -1,9 +1,13 @@
 """What a run of a job is told."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+
+from soulseer import gateways
+from soulseer.domain import clock
+from soulseer.gateways.queue import WOKEN
 
 
 @dataclass(frozen=True)
@@ -36,3 +40,12 @@ def whole_number(context: JobContext, name: str) -> int | None:
     if not (value.isascii() and value.isdigit() and 0 < int(value) < 2**63):
         raise JobArgumentError(f"{name} must be a positive whole number, not {value!r}")
     return int(value)
+
+
+def awoken(context: JobContext, job: str) -> JobContext:
+    """The context of a run of ``job`` that may have been woken (``QueueGateway.wake``): what was stored until this
+    moment has woken nobody else, so it is due in this run. Call it first."""
+    if not whole_number(context, WOKEN):
+        return context
+    gateways.current().queue.take_up(job)
+    return replace(context, now=clock.now())

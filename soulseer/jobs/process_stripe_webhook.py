@@ -1,18 +1,15 @@
 """Acts on the inbox's events, and asks Stripe about top-ups whose event was lost or never came (design §2, §5)."""
 
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import structlog
 
-from soulseer import gateways
 from soulseer.db import transaction
-from soulseer.domain import clock
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
 from soulseer.jobs import sweeping
-from soulseer.jobs.context import ERROR, JobContext, whole_number
+from soulseer.jobs.context import ERROR, JobContext, awoken, whole_number
 from soulseer.services import top_ups, webhooks
 from soulseer.services.top_ups import Outcome
 
@@ -26,10 +23,7 @@ def run(context: JobContext) -> dict[str, Any]:
     in a way that nobody expected), and of top-ups asked about by what that came to.
     """
     wanted = whole_number(context, "event")
-    if whole_number(context, webhooks.WOKEN):
-        gateways.current().queue.take_up(webhooks.WOKEN)
-        # What was stored until this moment has woken nobody else, so it is due in this run.
-        context = replace(context, now=clock.now())
+    context = awoken(context, "process_stripe_webhook")
     if context.dry_run:
         return {"dry_run": True, "events": webhooks.due(context.now)}
     if wanted is not None:

@@ -1,12 +1,14 @@
 """Sends what is queued: take a message (a transaction), hand it over (outside any), record (a transaction)."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from soulseer import gateways
 from soulseer.db import transaction
 from soulseer.gateways.mail import MailRefused, MailUnavailable
-from soulseer.jobs.context import JobContext, whole_number
+from soulseer.jobs import sweeping
+from soulseer.jobs.context import JobContext, awoken, whole_number
 from soulseer.services import mail
 
 
@@ -16,16 +18,17 @@ def run(context: JobContext) -> dict[str, Any]:
     Gives counts by what became of them: sent, later (offered again), failed, dropped. Where no mail server is set, what
     is queued waits.
     """
+    context = awoken(context, "send_mail")
     if context.dry_run:
         return {"dry_run": True, "messages": mail.due(context.now)}
     if not gateways.current().mail.configured:
         return {"off": 1}
     wanted = whole_number(context, "message")
+    if wanted is not None:
+        return {outcome: 1} if (outcome := send_one(context, wanted)) is not None else {}
     counts: Counter[str] = Counter()
-    while (outcome := send_one(context, wanted)) is not None:
-        counts[outcome] += 1
-        if wanted is not None:
-            break
+    if not sweeping.each(partial(send_one, context), counts):
+        mail.wake(f"{context.run_id}-rest")
     return dict(counts)
 
 

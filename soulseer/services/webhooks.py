@@ -31,8 +31,6 @@ STORED = (
     "vendor", "event_id", "type", "livemode", "payload", "status", "attempts", "received_at", "next_attempt_at", "came_by",
     "created_at",
 )  # fmt: skip
-# The name under which a run is asked for; should it get lost with Redis, the next event asks again after this.
-WOKEN, WAKE_SECONDS = "woken", 30
 # Twice as long each time: after about an hour a fault is put before a person, after more than three days (Stripe
 # itself delivers for as long) it is given up.
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=30), timedelta(hours=6)
@@ -52,8 +50,8 @@ class Task:
     unexpected: bool = False
 
 
-# Built once: it is all that stands between Stripe and its answer.
-_STORE = Read(
+# Built once: it is all that stands between a vendor and its answer.
+STORE = Read(
     upsert(WebhookEvent.__table__)
     .values({name: bindparam(name) for name in STORED})
     .on_conflict_do_nothing(index_elements=["vendor", "event_id"])
@@ -63,7 +61,7 @@ _STORE = Read(
 
 def receive(event: StripeEvent, payload: bytes, now: datetime) -> int | None:
     """Store a verified event; its row's id, None where the same event was stored before. One INSERT."""
-    return _STORE.scalar(as_row(event, payload, now, came_by="webhook"))
+    return STORE.scalar(as_row(event, payload, now, came_by="webhook"))
 
 
 def as_row(event: StripeEvent, payload: bytes, now: datetime, *, came_by: str) -> dict[str, Any]:
@@ -90,14 +88,7 @@ def wake(name: object) -> None:
 
     One run acts on all that is stored when it begins, so only the first event since then asks for one.
     """
-    queue = gateways.current().queue
-    if queue.first_to_ask(WOKEN, seconds=WAKE_SECONDS):
-        queue.enqueue(
-            "payments",
-            "process_stripe_webhook",
-            job_id=f"process_stripe_webhook-{name}",
-            arguments={"arguments": {WOKEN: "1"}},
-        )
+    gateways.current().queue.wake("payments", "process_stripe_webhook", name)
 
 
 def due(now: datetime) -> list[str]:

@@ -11,9 +11,10 @@ from soulseer import gateways
 from soulseer.db import db, transaction
 from soulseer.domain.errors import Conflict, NotFound
 from soulseer.gateways.mail import MailGateway
-from soulseer.jobs import send_mail
+from soulseer.jobs import send_mail, sweeping, worker
 from soulseer.jobs.context import JobContext
 from soulseer.models.mail import MailMessage
+from soulseer.models.operations import JobRun
 from soulseer.models.people import Person
 from soulseer.services import mail
 from tests import factories
@@ -92,12 +93,9 @@ def test_the_same_news_is_queued_once(mail_server: Post) -> None:
     assert run() == {"sent": 1}
 
 
-def test_it_is_handed_to_a_worker_right_after_the_commit_and_not_if_that_failed(app: Flask) -> None:
+def test_it_is_handed_to_a_worker_right_after_the_commit_and_not_if_that_failed(mail_server: Post) -> None:
     person = factories.person()
-    message_id = queued(person.id)
     queue = gateways.current().queue.queue("payments")
-    (job,) = queue.jobs
-    assert job.kwargs == {"job": "send_mail", "arguments": {"message": str(message_id)}}
 
     def queue_and_fail() -> None:
         with transaction():
@@ -106,7 +104,42 @@ def test_it_is_handed_to_a_worker_right_after_the_commit_and_not_if_that_failed(
 
     with pytest.raises(RuntimeError):
         queue_and_fail()
+    assert queue.count == 0
+    queued(person.id)
+    (job,) = queue.jobs
+    assert job.kwargs == {"job": "send_mail", "arguments": {"woken": "1"}}
+
+
+def test_many_messages_are_one_run_and_a_later_one_is_the_next(mail_server: Post) -> None:
+    person = factories.person()
+    for name in ("a", "b", "c"):
+        queued(person.id, name)
+    queue = gateways.current().queue.queue("payments")
     assert queue.count == 1
+    worker.run(burst=True)
+    assert len(mail_server.messages) == 3
+    queued(person.id, "d")
+    assert queue.count == 1
+    worker.run(burst=True)
+    assert len(mail_server.messages) == 4
+
+
+def test_a_run_that_takes_too_long_leaves_the_rest_to_another(
+    mail_server: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "LONGEST_SECONDS", -1)
+    person = factories.person()
+    for name in ("a", "b", "c"):
+        queued(person.id, name)
+    worker.run(burst=True)
+    assert len(mail_server.messages) == 3
+    with transaction():
+        assert list(db.session.scalars(select(JobRun.counts)))[:3] == [{"sent": 1}] * 3
+
+
+def test_without_a_mail_server_nobody_is_woken(app: Flask) -> None:
+    queued(factories.person().id)
+    assert gateways.current().queue.queue("payments").count == 0
 
 
 def test_nobody_is_written_to_at_an_address_that_is_not_theirs(mail_server: Post) -> None:
