@@ -29,7 +29,8 @@ const talk = new Talk(facts, { failed: lost, refused });
 
 let meter = null;
 let over = false;
-let answered = isClient || facts.joined;
+// "answer-…": accepted on another page (ring/ring.js).
+let answered = isClient || facts.joined || sessionStorage.getItem(`answer-${facts.id}`) === "yes";
 let historyIsIn = false;
 let failures = 0;
 let unread = 0;

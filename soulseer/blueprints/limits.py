@@ -23,6 +23,10 @@ LIMITS = {
     MONEY: "30 per minute",
 }
 
+# Whether somebody rings: a tab that is looked at asks every three seconds, of the hidden ones only one.
+RING = "ring"
+LIMITS[RING] = "120 per minute"
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 

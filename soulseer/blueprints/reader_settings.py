@@ -31,7 +31,7 @@ def set_online() -> ResponseReturnValue:
     if wanted not in ("0", "1"):
         raise InvalidInput("online", "Say 1 to go online and 0 to go offline.")
     with transaction():
-        reader_settings.set_online(require_person().id, wanted == "1")
+        reader_settings.set_online(require_person().id, wanted == "1", clock.now())
     words = (
         "You are online. Stay on the site: a client may ring at any moment."
         if wanted == "1"

@@ -65,6 +65,9 @@ def end_words(reason: str | None, role: Role, other: str) -> str:
         EndReason.STAFF_ENDED.value: "SoulSeer’s staff ended it.",
         EndReason.SYSTEM_ENDED.value: "SoulSeer ended it.",
         EndReason.NO_ANSWER.value: "Nobody answered in time, so nothing was charged.",
+        EndReason.DECLINED.value: "You declined, so nothing was charged."
+        if role is Role.READER
+        else f"{other} could not take the reading just now, so nothing was charged.",
         EndReason.GRACE_OVER.value: "The time to come back ran out.",
         EndReason.TOO_MANY_RECONNECTS.value: "It was reconnected too often.",
     }.get(reason or "", "It is over.")
@@ -98,7 +101,7 @@ def _tell(event: ReadingSessionEvent, role: Role, about: About) -> Told | None:
             return Told(title, at, "The clock stood still from here.", kind)
         case Action.RECONNECT:
             return Told(f"{actor} came back", at)
-        case Action.END | Action.NO_ANSWER | Action.EXPIRE:
+        case Action.END | Action.NO_ANSWER | Action.DECLINE | Action.EXPIRE:
             return Told("The reading ended", at, end_words(event.cause, role, other))
         case Action.FINALIZE:
             return Told("Checked against the ledger", at, "Minutes and money agree.", "money")

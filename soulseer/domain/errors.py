@@ -126,6 +126,10 @@ class RingOver(Gone):
     code, title = "ring_over", "Nobody answered in time"
 
 
+class RingDeclined(Gone):
+    code, title = "declined", "The reader cannot take this reading now"
+
+
 class GraceOver(Gone):
     code, title = "grace_over", "The time to come back is over"
 

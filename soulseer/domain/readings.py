@@ -36,6 +36,7 @@ class Action(StrEnum):
     RESUME = "resume"
     END = "end"
     NO_ANSWER = "no_answer"
+    DECLINE = "decline"
     EXPIRE = "expire"
     FINALIZE = "finalize"
 
@@ -68,6 +69,7 @@ class EndReason(StrEnum):
     STAFF_ENDED = "staff_ended"
     SYSTEM_ENDED = "system_ended"
     NO_ANSWER = "no_answer"
+    DECLINED = "declined"
     GRACE_OVER = "grace_over"
     TOO_MANY_RECONNECTS = "too_many_reconnects"
 
@@ -80,6 +82,7 @@ MOVES: dict[tuple[State, Action], State] = {
     (State.WAITING, Action.JOIN): State.WAITING,
     (State.WAITING, Action.ACTIVATE): State.ACTIVE,
     (State.WAITING, Action.NO_ANSWER): State.ENDED,
+    (State.WAITING, Action.DECLINE): State.ENDED,
     (State.ACTIVE, Action.LEAVE): State.PAUSED,
     (State.ACTIVE, Action.DROP): State.PAUSED,
     (State.ACTIVE, Action.LOW_BALANCE): State.PAUSED,

@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from soulseer.domain.errors import PresenceUnavailable
+from soulseer.gateways.bells import Bells
 
 SIGNS = "presence:signs"
 EPOCH = "presence:epoch"
@@ -69,6 +70,7 @@ class PresenceGateway:
             url, socket_timeout=2, socket_connect_timeout=2, decode_responses=True, health_check_interval=30
         )
         self._touch = self.redis.register_script(_TOUCH)
+        self.bells = Bells(self.redis)
 
     def touch(
         self,

@@ -19,6 +19,7 @@ from soulseer.models import (
     reconciliation,
     refunds,
     subscriptions,
+    waiting,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "reconciliation",
     "refunds",
     "subscriptions",
+    "waiting",
 ]

@@ -40,6 +40,12 @@ class PromotionalCredit(db.Model):  # type: ignore[name-defined, misc]
         Index("ix_promotional_credit_person_id_id", "person_id", text("id DESC")),
         Index("ix_promotional_credit_granted_by_created_at", "granted_by", "created_at"),
         Index("ix_promotional_credit_source_id", "source_id", postgresql_where=text("source_id IS NOT NULL")),
+        Index(
+            "ix_promotional_credit_only_session_id",
+            "only_session_id",
+            unique=True,
+            postgresql_where=text("only_session_id IS NOT NULL"),
+        ),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -56,6 +62,8 @@ class PromotionalCredit(db.Model):  # type: ignore[name-defined, misc]
     # The movement that filled it: a promotion, or the refund that gave it back.
     transaction_id: Mapped[int] = mapped_column(ForeignKey("ledger_transaction.id"))
     source_id: Mapped[int | None] = mapped_column(ForeignKey("promotional_credit.id"))
+    # Where set, the one reading that it may pay for (services/free_minutes.py).
+    only_session_id: Mapped[int | None] = mapped_column(ForeignKey("reading_session.id"))
     granted_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     state: Mapped[str] = mapped_column(default="open")
     # The unique name of the grant: a second click finds the first one's.

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Identity, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Identity, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from soulseer.db import Money, db
@@ -12,6 +12,8 @@ from soulseer.models.people import Person
 from soulseer.models.types import Instant, one_of
 
 READER_STATUSES = ("applied", "verified", "rejected", "suspended")
+# Why the site turned a reader's switch; None where the reader did.
+OFFLINE_CAUSES = ("missed_rings",)
 
 
 class ReaderProfile(db.Model):  # type: ignore[name-defined, misc]
@@ -23,6 +25,10 @@ class ReaderProfile(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="slug"),
         CheckConstraint("rating_sum >= rating_count AND rating_sum <= 5 * rating_count", name="rating"),
         CheckConstraint("NOT listed OR status = 'verified'", name="listed_when_verified"),
+        CheckConstraint(
+            f"offline_cause IS NULL OR ({one_of('offline_cause', OFFLINE_CAUSES)} AND NOT online)", name="offline_cause"
+        ),
+        CheckConstraint("free_minutes BETWEEN 0 AND 5", name="free_minutes"),
         # Read backwards: online first, then the better rated, then the one who came first.
         Index(
             "ix_reader_profile_browse_order",
@@ -62,6 +68,11 @@ class ReaderProfile(db.Model):  # type: ignore[name-defined, misc]
     )
     created_at: Mapped[datetime] = mapped_column(Instant)
     verified_at: Mapped[datetime | None] = mapped_column(Instant)
+    # When the switch was last turned on; rings missed before it no longer count.
+    online_since: Mapped[datetime | None] = mapped_column(Instant)
+    offline_cause: Mapped[str | None]
+    # First minutes of a new client's first such reading that the platform pays (services/free_minutes.py); 0: no offer.
+    free_minutes: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
 
     person: Mapped[Person] = relationship(lazy="raise")
     rates: Mapped[list["ReaderRate"]] = relationship(lazy="raise", order_by="ReaderRate.rate")

@@ -105,6 +105,8 @@ class ReadingSession(db.Model):  # type: ignore[name-defined, misc]
     credit_cents: Mapped[int] = mapped_column("credit", Integer, default=0)
     minimum_minutes: Mapped[int] = mapped_column(SmallInteger)
     reconnects: Mapped[int] = mapped_column(SmallInteger, default=0)
+    # The reader's offer as of the request: first minutes that the platform pays where the client has had none.
+    free_minutes: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     reader_share: Mapped[Decimal] = mapped_column(Numeric(5, 4))
     state: Mapped[str]
     modality: Mapped[str]

@@ -16,7 +16,7 @@ from soulseer.domain.identity import Identity, handles_for
 from soulseer.domain.money import CURRENCY
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.people import ROLES, STAFF_ROLES, Person, PersonRole
-from soulseer.services import audit, holds, ledger, promotions
+from soulseer.services import audit, holds, ledger, promotions, ringing
 
 READER_ACCOUNTS = (AccountKind.READER_EARNINGS_PENDING, AccountKind.READER_EARNINGS_AVAILABLE)
 
@@ -48,6 +48,7 @@ COLUMNS: Select[Any] = select(
     promotions.total_of(_person.c.id == promotions.OWNER).label("promotional"),
     promotions.next_expiry_of(_person.c.id == promotions.OWNER).label("next_expiry"),
     holds.STANDING_OF_PERSON.label("hold"),
+    ringing.ONLINE_OF_PERSON.label("online"),
 )
 _BY_SUBJECT = Read(
     COLUMNS.where(_person.c.issuer == bindparam("issuer"), _person.c.subject == bindparam("subject"))
@@ -60,7 +61,8 @@ class SignedIn:
 
     ``wallet`` is the balance in dollars when the request began, None without a wallet: for show, in a request that
     has not written anything (``db.has_written``); so is ``promotional``, the credit that was good then, of which the
-    first expires at ``next_expiry``. ``hold`` is why the person cannot spend now, None where they can.
+    first expires at ``next_expiry``. ``hold`` is why the person cannot spend now, None where they can. ``online``: a
+    reader whom clients may ring.
     """
 
     id: int
@@ -74,6 +76,7 @@ class SignedIn:
     promotional: Decimal = promotions.ZERO
     next_expiry: datetime | None = None
     hold: str | None = None
+    online: bool = False
 
     is_authenticated = True
     is_active = True
@@ -107,6 +110,7 @@ def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn
         promotional=row.promotional,
         next_expiry=row.next_expiry,
         hold=row.hold,
+        online=row.online,
     )
 
 

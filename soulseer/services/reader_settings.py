@@ -66,14 +66,16 @@ def offers(person_id: int) -> list[Offer]:
     ]
 
 
-def set_online(person_id: int, online: bool) -> None:
+def set_online(person_id: int, online: bool, now: datetime) -> None:
     """Turn the reader's switch. Raises NotVerified, or InvalidInput (``online``) with nothing on offer."""
     reader = _locked(person_id)
     if online and (reader.status != "verified" or not reader.listed):
         raise NotVerified("You can go online once your application is approved.")
     if online and not any(offer.offered for offer in offers(person_id)):
         raise InvalidInput("online", "Offer at least one kind of reading before you go online.")
-    reader.online = online
+    reader.online, reader.offline_cause = online, None
+    if online:
+        reader.online_since = now
 
 
 def set_rates(person_id: int, typed: Mapping[Modality, tuple[bool, str]], now: datetime) -> None:

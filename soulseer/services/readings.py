@@ -29,7 +29,7 @@ from soulseer.gateways.presence import Signs
 from soulseer.models.people import Block, Person
 from soulseer.models.readers import ReaderProfile, ReaderRate
 from soulseer.models.readings import LiveParticipant, ReadingSession
-from soulseer.services import holds, ledger, promotions
+from soulseer.services import holds, ledger, promotions, ringing
 from soulseer.services.settling import (
     MICROSECOND,
     charge_until,
@@ -151,6 +151,7 @@ def request(client_id: int, slug: str, modality: str, now: datetime) -> ReadingS
     session.state = next_state(State(before), Action.OPEN).value
     db.session.flush()
     record(session, Action.OPEN, before, now, now, role=Role.SYSTEM)
+    ringing.begun(session, now)
     return session
 
 

@@ -14,14 +14,14 @@ from soulseer import gateways
 from soulseer.db import after_commit, db
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
-from soulseer.domain.errors import GraceOver, IllegalMove, NotFound, RingOver
+from soulseer.domain.errors import GraceOver, IllegalMove, NotFound, RingDeclined, RingOver
 from soulseer.domain.money import credit_for, from_cents, share_of
 from soulseer.domain.presence import Verdict, judge
 from soulseer.domain.readings import Action, EndReason, PauseCause, Role, State, credit_is_due, next_state
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.presence import Signs
 from soulseer.models.readings import LiveParticipant, ReadingSession, ReadingSessionEvent
-from soulseer.services import billing, ledger, promotion_spending, promotions
+from soulseer.services import billing, ledger, promotion_spending, promotions, ringing
 from soulseer.services.promotion_spending import MinuteWant, purpose_of_reading
 
 MICROSECOND = timedelta(microseconds=1)
@@ -212,6 +212,7 @@ def finish(
         details=details,
     )
     db.session.execute(delete(LiveParticipant).where(LiveParticipant.reading_session_id == session.id))
+    ringing.ended(session, recorded)
     session_id = session.id
     after_commit(lambda: _after_end(session_id))
 
@@ -316,6 +317,8 @@ def refuse_if_over(session: ReadingSession, action: Action) -> None:
         return
     if session.end_reason == EndReason.NO_ANSWER:
         raise RingOver(keeps_changes=True)
+    if session.end_reason == EndReason.DECLINED:
+        raise RingDeclined(keeps_changes=True)
     if session.end_reason == EndReason.GRACE_OVER:
         raise GraceOver(keeps_changes=True)
     raise IllegalMove(f"This reading is over: it does not allow “{action}”.", keeps_changes=True)

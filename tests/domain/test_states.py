@@ -25,7 +25,7 @@ from tests.readings.room import Room
 # Design §4, written down a second time: (from, action) → to. "request" makes the row and moves nothing.
 TABLE = {
     "created": {"open": "waiting", "end": "ended"},
-    "waiting": {"join": "waiting", "activate": "active", "no_answer": "ended", "end": "ended"},
+    "waiting": {"join": "waiting", "activate": "active", "no_answer": "ended", "decline": "ended", "end": "ended"},
     "active": {"leave": "paused", "drop": "paused", "low_balance": "paused", "end": "ended"},
     "paused": {"reconnect": "reconnecting", "expire": "ended", "end": "ended"},
     "reconnecting": {"join": "reconnecting", "resume": "active", "expire": "ended", "end": "ended"},
@@ -122,5 +122,5 @@ def test_minutes_are_active_time_rounded_up_and_at_least_one(microseconds: int, 
 def test_every_end_is_said_by_one_reason_each() -> None:
     assert {reason.value for reason in EndReason} == {
         *("client_ended", "reader_ended", "staff_ended", "system_ended"),
-        *("no_answer", "grace_over", "too_many_reconnects"),
+        *("no_answer", "declined", "grace_over", "too_many_reconnects"),
     }

@@ -11,6 +11,7 @@ from werkzeug.serving import make_server
 
 from config.settings import REPOSITORY
 from soulseer.db import db, transaction
+from soulseer.domain import clock
 from soulseer.models.people import Person
 from soulseer.services import reviews
 from tests import factories
@@ -132,15 +133,19 @@ def test_the_bell_rings_and_falls_silent_by_itself(app: Flask, window) -> None:
     page = window(db.session.get_one(Person, reader.person_id))
     page.goto("/dashboard/")
     expect(page.locator(".ring")).to_have_count(0)
-    session_id = sessions.waiting(client.id, reader.person_id)
-    expect(page.get_by_text("clara rings")).to_be_visible(timeout=6000)
-    answer = page.get_by_role("link", name="Answer")
-    assert answer.get_attribute("href") == f"/readings/{session_id}/"
+    session_id = sessions.waiting(client.id, reader.person_id, now=clock.now())
+    bar = page.locator("[data-ring-bar]")
+    expect(bar.get_by_text("clara rings")).to_be_visible(timeout=6000)
+    panel = page.locator(".ring-calls .button").first
+    assert panel.get_attribute("href") == f"/readings/{session_id}/"
+    expect(panel).to_be_hidden()
+    answer = bar.get_by_role("button", name="Accept")
     answer.focus()
     # Another round of asking does not take the focus away.
     page.wait_for_timeout(3500)
     expect(answer).to_be_focused()
     sessions.over(session_id)
+    expect(bar).to_be_hidden(timeout=6000)
     expect(page.locator(".ring")).to_have_count(0, timeout=6000)
 
 

@@ -59,7 +59,7 @@ def test_the_people_of_the_contract(flask_command) -> None:
 def test_a_second_run_changes_nothing(flask_command) -> None:
     flask_command("demo", "seed", "--clients", "3", "--readers", "2")
     with transaction():
-        reader_settings.set_online(person("reader@demo.test").id, False)
+        reader_settings.set_online(person("reader@demo.test").id, False, factories.START)
     result = flask_command("demo", "seed", "--clients", "5", "--readers", "2")
     assert (result.exit_code, result.output) == (0, "2 demo people added.\n")
     db.session.rollback()

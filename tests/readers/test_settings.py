@@ -86,25 +86,25 @@ def test_a_reader_with_nothing_on_offer_goes_offline(app: Flask) -> None:
     db.session.rollback()
     assert db.session.get_one(ReaderProfile, reader.person_id).online is False
     with pytest.raises(InvalidInput), transaction():
-        settings.set_online(reader.person_id, True)
+        settings.set_online(reader.person_id, True, START)
 
 
 def test_only_a_verified_reader_goes_online(app: Flask) -> None:
     reader = factories.reader(online=False)
     with transaction():
-        settings.set_online(reader.person_id, True)
+        settings.set_online(reader.person_id, True, START)
     assert db.session.get_one(ReaderProfile, reader.person_id).online
     with transaction():
         profile = db.session.get_one(ReaderProfile, reader.person_id)
         profile.status, profile.listed, profile.online = "suspended", False, False
     with pytest.raises(NotVerified), transaction():
-        settings.set_online(reader.person_id, True)
+        settings.set_online(reader.person_id, True, START)
 
 
 def test_somebody_without_a_profile_sets_nothing(app: Flask) -> None:
     client = factories.person()
     with pytest.raises(Forbidden), transaction():
-        settings.set_online(client.id, True)
+        settings.set_online(client.id, True, START)
     with pytest.raises(Forbidden):
         set_rates(client.id, (True, "1.00"))
 

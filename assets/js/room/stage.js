@@ -57,7 +57,9 @@ export class Stage {
     this.#pause(meter, paused, steppedOut);
     if (waits && answered && this.#facts.role === "reader") {
       put(one(".ringing h2"), `Waiting for ${this.#facts.other}`);
-      put(one('[data-stage="waiting"] [data-move="end"] [data-label]'), "Cancel");
+      const no = one('[data-stage="waiting"] [data-move]');
+      no.dataset.move = "end";
+      put(no.querySelector("[data-label]"), "Cancel");
     }
   }
 
