@@ -16,6 +16,7 @@ from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import ReadingSession
 from soulseer.services import ledger, reader_settings, readers
 from soulseer.services.readers import Filters
+from tests.factories import START
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_the_people_of_the_contract(flask_command) -> None:
 def test_a_second_run_changes_nothing(flask_command) -> None:
     flask_command("demo", "seed", "--clients", "3", "--readers", "2")
     with transaction():
-        reader_settings.set_online(person("reader@demo.test").id, False, factories.START)
+        reader_settings.set_online(person("reader@demo.test").id, False, START)
     result = flask_command("demo", "seed", "--clients", "5", "--readers", "2")
     assert (result.exit_code, result.output) == (0, "2 demo people added.\n")
     db.session.rollback()
