@@ -8,13 +8,13 @@ from pydantic import Field
 
 from soulseer.blueprints import limits, room_calls
 from soulseer.blueprints.api_support import api_route, once
-from soulseer.blueprints.api_types import ApiModel, Instant, Money, Page, PageQuery, page_of
+from soulseer.blueprints.api_types import Amount, ApiModel, Instant, Money, Page, PageQuery, page_of
 from soulseer.db import transaction
 from soulseer.domain import clock, errors
-from soulseer.domain.money import CURRENCY
-from soulseer.domain.readings import Role
+from soulseer.domain.money import CURRENCY, from_cents
+from soulseer.domain.readings import CeilingKind, Role
 from soulseer.models.readings import ReadingMessage
-from soulseer.services import dashboards, reading_texts, reading_tokens, readings
+from soulseer.services import ceilings, dashboards, reading_texts, reading_tokens, readings
 from soulseer.services.people import SignedIn
 from soulseer.services.readings import Meter
 
@@ -27,10 +27,13 @@ class SessionRequest(ApiModel):
     reader: str = Field(max_length=63, description="The reader's slug")
     modality: str = Field(max_length=10, description="text, voice or video")
 
+    max_minutes: int | None = Field(None, description="A limit: no more minutes than these are charged")
+    max_amount: Amount | None = Field(None, description="Or in dollars: as many minutes as they pay for")
 
 class MeterAnswer(ApiModel):
     """`balance`, all that can be spent, `promotional`, the part of it that is promotional credit, and
-    `affordable_minutes` are the client's only, `earned` the reader's. Instants are UTC."""
+    `affordable_minutes` are the client's only, and so is the limit that they set (`max_minutes` or `max_amount`, and how
+    many minutes may still be charged by it); `earned` is the reader's. Instants are UTC."""
 
     id: int
     role: str
@@ -60,11 +63,16 @@ class MeterAnswer(ApiModel):
     reconnects: int
     other_seen: bool
 
+    max_minutes: int | None
+    max_amount: Money | None
+    ceiling_minutes_left: int | None
 
 def meter_answer(meter: Meter) -> MeterAnswer:
     """The meter as JSON holds it."""
     session = meter.session
     return MeterAnswer(
+    own = meter.role is Role.CLIENT
+    asked = session.ceiling_asked if own else None
         id=session.id,
         role=meter.role.value,
         modality=session.modality,
@@ -93,6 +101,9 @@ def meter_answer(meter: Meter) -> MeterAnswer:
         reconnects=session.reconnects,
         other_seen=meter.other_seen,
     )
+        max_minutes=asked if session.ceiling_kind == CeilingKind.MINUTES else None,
+        max_amount=from_cents(asked) if asked and session.ceiling_kind == CeilingKind.MONEY else None,
+        ceiling_minutes_left=session.ceiling_minutes_left if own else None,
 
 
 class TokenAnswer(MeterAnswer):
@@ -197,7 +208,8 @@ def request_session(person: SignedIn, body: SessionRequest) -> Response:
     """Nothing is charged until both have joined. 402 tells what is missing."""
 
     def deed(now: datetime) -> tuple[MeterAnswer, int]:
-        session = readings.request(person.id, body.reader, body.modality, now)
+        ceiling = ceilings.wanted(body.max_minutes, body.max_amount)
+        session = readings.request(person.id, body.reader, body.modality, now, ceiling)
         caller = readings.Caller(Role.CLIENT, person.id)
         return meter_answer(readings.meter(session, caller, now, None)), 201
 
@@ -246,7 +258,13 @@ def leave(person: SignedIn, session_id: int) -> MeterAnswer:
 @api_route(
     "Begin to come back",
     answer=MeterAnswer,
-    errors=(*MOVE_ERRORS, errors.TooManyReconnects, errors.InsufficientFunds, errors.SpendingFrozen),
+    errors=(
+        *MOVE_ERRORS,
+        errors.TooManyReconnects,
+        errors.CeilingReached,
+        errors.InsufficientFunds,
+        errors.SpendingFrozen,
+    ),
 )
 def reconnect(person: SignedIn, session_id: int) -> MeterAnswer:
     """Before the grace is over; then join."""

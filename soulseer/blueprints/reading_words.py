@@ -41,15 +41,23 @@ def pause_words(role: Role, other: str) -> dict[str, dict[str, str]]:
         money = ("Your money has run out", "Top up to go on. Nothing is charged while the reading waits.")
     else:
         money = ("The client’s money has run out", f"{other} can top up and go on.")
+    if role is Role.CLIENT:
+        limit = ("Your limit is reached", "Raise it to go on. Nothing is charged while the reading waits.")
+    else:
+        limit = ("The client’s limit is reached", f"{other} can raise it and go on.")
     words = {
         mine: ("You stepped out", CLOCK_STANDS),
         theirs: (f"{other} stepped out", waits),
         my_drop: ("Your connection was lost", CLOCK_STANDS),
         their_drop: (f"{other} lost the connection", waits),
         PauseCause.LOW_BALANCE: money,
+        PauseCause.CEILING: limit,
         PauseCause.PLATFORM: ("We lost touch with both of you", f"The fault was ours. {CLOCK_STANDS}"),
         # The same to both: whose words they were is nobody's business.
-        PauseCause.CRISIS: ("SoulSeer paused the clock to offer help", "Nothing is charged until you both want to go on."),
+        PauseCause.CRISIS: (
+            "SoulSeer paused the clock to offer help",
+            "Nothing is charged until you both want to go on.",
+        ),
     }
     return {cause.value: {"title": title, "text": text} for cause, (title, text) in words.items()}
 
@@ -95,10 +103,13 @@ def _tell(event: ReadingSessionEvent, role: Role, about: About) -> Told | None:
             if event.from_state == State.WAITING:
                 return Told("Both were there: the reading began", at, "The first minute was paid.", "good")
             return Told("The reading went on", at, None, "good")
-        case Action.LEAVE | Action.DROP | Action.LOW_BALANCE:
+        case Action.LEAVE | Action.DROP | Action.LOW_BALANCE | Action.CEILING:
             title = pauses.get(event.cause or "", {"title": "The reading was paused"})["title"]
-            kind = "money" if event.action == Action.LOW_BALANCE else "warning"
+            kind = "money" if event.action in (Action.LOW_BALANCE, Action.CEILING) else "warning"
             return Told(title, at, "The clock stood still from here.", kind)
+        case Action.SET_CEILING:
+            # How much somebody wants to spend is their own business.
+            return Told("You changed your limit", at) if role is Role.CLIENT else None
         case Action.RECONNECT:
             return Told(f"{actor} came back", at)
         case Action.END | Action.NO_ANSWER | Action.DECLINE | Action.EXPIRE:

@@ -80,6 +80,10 @@ class IllegalMove(Conflict):
     code, title = "illegal_move", "The reading does not allow this now"
 
 
+class CeilingReached(Conflict):
+    code, title = "ceiling_reached", "The client’s limit for this reading is reached"
+
+
 class TooManyReconnects(Conflict):
     code, title = "too_many_reconnects", "The reading was reconnected too often and has ended"
 

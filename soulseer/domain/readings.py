@@ -32,6 +32,8 @@ class Action(StrEnum):
     LEAVE = "leave"
     DROP = "drop"
     LOW_BALANCE = "low_balance"
+    CEILING = "ceiling"
+    SET_CEILING = "set_ceiling"
     RECONNECT = "reconnect"
     RESUME = "resume"
     END = "end"
@@ -58,9 +60,18 @@ class PauseCause(StrEnum):
     CLIENT_DROPPED = "client_dropped"
     READER_DROPPED = "reader_dropped"
     LOW_BALANCE = "low_balance"
+    # The limit that the client set was reached (services/ceilings.py).
+    CEILING = "ceiling"
     PLATFORM = "platform"
     # Somebody's words told of a crisis, or one asked for help: the house stopped the clock (Action.LEAVE by the system).
     CRISIS = "crisis"
+
+
+class CeilingKind(StrEnum):
+    """What a client limits."""
+
+    MINUTES = "minutes"
+    MONEY = "money"
 
 
 class EndReason(StrEnum):
@@ -75,7 +86,7 @@ class EndReason(StrEnum):
 
 
 # The client's own doing: what was paid and not used is not given back (design §4, rule 7).
-CLIENTS_OWN = frozenset({PauseCause.CLIENT_LEFT, PauseCause.CLIENT_DROPPED, PauseCause.LOW_BALANCE})
+CLIENTS_OWN = frozenset({PauseCause.CLIENT_LEFT, PauseCause.CLIENT_DROPPED, PauseCause.LOW_BALANCE, PauseCause.CEILING})
 
 MOVES: dict[tuple[State, Action], State] = {
     (State.CREATED, Action.OPEN): State.WAITING,
@@ -86,6 +97,7 @@ MOVES: dict[tuple[State, Action], State] = {
     (State.ACTIVE, Action.LEAVE): State.PAUSED,
     (State.ACTIVE, Action.DROP): State.PAUSED,
     (State.ACTIVE, Action.LOW_BALANCE): State.PAUSED,
+    (State.ACTIVE, Action.CEILING): State.PAUSED,
     (State.PAUSED, Action.RECONNECT): State.RECONNECTING,
     (State.RECONNECTING, Action.JOIN): State.RECONNECTING,
     (State.RECONNECTING, Action.RESUME): State.ACTIVE,

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from soulseer.db import Money, db
 from soulseer.domain.money import earned_cents, from_cents
-from soulseer.domain.readings import LIVE, Action, EndReason, Modality, PauseCause, Role, State
+from soulseer.domain.readings import LIVE, Action, CeilingKind, EndReason, Modality, PauseCause, Role, State
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.types import Instant, one_of
@@ -61,6 +61,12 @@ class ReadingSession(db.Model):  # type: ignore[name-defined, misc]
             name="ended",
         ),
         CheckConstraint("(state = 'finalized') = (finalized_at IS NOT NULL)", name="finalized"),
+        CheckConstraint(
+            "num_nulls(max_minutes, ceiling_kind, ceiling_asked) IN (0, 3)"
+            f" AND (ceiling_kind IS NULL OR {one_of('ceiling_kind', CeilingKind)}) AND ceiling_asked > 0",
+            name="ceiling",
+        ),
+        CheckConstraint("max_minutes > 0 AND minutes_billed <= max_minutes", name="within_ceiling"),
         Index("ix_reading_session_client_id_id", "client_id", text("id DESC")),
         Index("ix_reading_session_reader_id_id", "reader_id", text("id DESC")),
         Index("ix_reading_session_active", "id", postgresql_where=text("state = 'active'")),
@@ -107,6 +113,10 @@ class ReadingSession(db.Model):  # type: ignore[name-defined, misc]
     reconnects: Mapped[int] = mapped_column(SmallInteger, default=0)
     # The reader's offer as of the request: first minutes that the platform pays where the client has had none.
     free_minutes: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    # What the client limited: minutes that may be billed in all, and what was asked for (minutes or cents).
+    max_minutes: Mapped[int | None] = mapped_column(Integer)
+    ceiling_kind: Mapped[str | None]
+    ceiling_asked: Mapped[int | None] = mapped_column(Integer)
     reader_share: Mapped[Decimal] = mapped_column(Numeric(5, 4))
     state: Mapped[str]
     modality: Mapped[str]
@@ -140,6 +150,15 @@ class ReadingSession(db.Model):  # type: ignore[name-defined, misc]
                 self.reader_share,
             )
         )
+
+    @property
+    def ceiling_minutes_left(self) -> int | None:
+        """Minutes that may still be charged by the client's own limit, None without one."""
+        return None if self.max_minutes is None else self.max_minutes - self.minutes_billed
+
+    @property
+    def ceiling_reached(self) -> bool:
+        return self.ceiling_minutes_left == 0
 
     @property
     def is_live(self) -> bool:

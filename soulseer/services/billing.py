@@ -17,6 +17,8 @@ from soulseer.db import db
 from soulseer.domain.money import from_cents
 
 _DUE = "s.state = 'active' AND s.id = ANY(:ids) AND s.paid_until < :due_before"
+# The client's own limit: one more column of the row that is claimed anyway (services/ceilings.py).
+BELOW_CEILING = "minutes_billed < coalesce(max_minutes, 2147483647)"
 
 # The wallet is looked at before the claim, so that a session that cannot pay is not claimed. The guard that counts is
 # in ``moved``: it runs on the newest version of each wallet. A nested loop over the sorted moves locks the accounts
@@ -28,7 +30,7 @@ WITH claimed AS (
         covered_until = greatest(s.covered_until, :cover)
     FROM ledger_account w
     WHERE w.id = s.client_account_id AND w.balance - s.rate >= w.floor
-        AND {_DUE}
+        AND {_DUE} AND {BELOW_CEILING}
     RETURNING s.id, s.minutes_billed, s.rate, s.reader_rate, s.client_account_id, s.reader_account_id, s.paid_until
 ), moves AS (
     SELECT client_account_id AS id, -rate AS amount FROM claimed
@@ -78,7 +80,8 @@ _PLANNED = text("""
 SELECT s.id, s.minutes_billed, s.rate, c.email,
        least(ceil(extract(epoch FROM CAST(:cover AS timestamptz) - s.paid_until) / 60),
              (w.balance + (SELECT coalesce(sum(g.remaining), 0) FROM promotional_credit g
-                           WHERE g.wallet_id = w.id AND g.state = 'open' AND g.expires_at > :now))::bigint / s.rate
+                           WHERE g.wallet_id = w.id AND g.state = 'open' AND g.expires_at > :now))::bigint / s.rate,
+             coalesce(s.max_minutes - s.minutes_billed, 2147483647)
        )::integer AS minutes
 FROM reading_session s JOIN ledger_account w ON w.id = s.client_account_id JOIN person c ON c.id = s.client_id
 WHERE s.state = 'active' AND s.paid_until < :cover AND NOT (s.id = ANY(:skip))
@@ -123,8 +126,8 @@ def charge(
     now: datetime,
     job_run_id: int | None = None,
 ) -> Charged:
-    """Charge one minute to every active session of ``ids`` whose ``paid_until`` is before ``due_before`` and whose
-    wallet can pay; ``covered_until`` rises to ``cover``.
+    """Charge one minute to every active session of ``ids`` whose ``paid_until`` is before ``due_before``, whose
+    wallet can pay and whose ceiling allows it; ``covered_until`` rises to ``cover``.
 
     Raises WalletRace if a wallet was emptied meanwhile; the caller's transaction must then roll back.
     """
@@ -160,7 +163,7 @@ def due_batches(
 
 
 def left_due(ids: Sequence[int], due_before: datetime) -> list[int]:
-    """Those of ``ids`` that are due still: their wallets cannot pay."""
+    """Those of ``ids`` that are due still: their wallets cannot pay, or their ceiling is reached."""
     return list(db.session.scalars(_LEFT, {"ids": list(ids), "due_before": due_before}))
 
 

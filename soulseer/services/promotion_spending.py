@@ -80,6 +80,7 @@ ORDER BY s.id
 _LOCK_DUE = text("""
 SELECT id, client_account_id, reader_account_id, rate, minutes_billed + 1 AS minute
 FROM reading_session WHERE state = 'active' AND id = ANY(:ids) AND paid_until < :due_before
+    AND minutes_billed < coalesce(max_minutes, 2147483647)
 ORDER BY id FOR NO KEY UPDATE
 """).bindparams(
     bindparam("ids", type_=ARRAY(BigInteger)), bindparam("due_before", type_=DateTime(timezone=True))

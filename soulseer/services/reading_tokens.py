@@ -64,7 +64,10 @@ def _seconds(session: ReadingSession, role: Role, now: datetime) -> int:
     if role is Role.READER:
         return int(longest.total_seconds())
     spendable = to_cents(promotions.holding_of_wallet(session.client_account_id, now).spendable)
-    left = timedelta(minutes=spendable // session.rate_cents)
+    minutes = spendable // session.rate_cents
+    if session.ceiling_minutes_left is not None:
+        minutes = min(minutes, session.ceiling_minutes_left)
+    left = timedelta(minutes=minutes)
     if session.state == State.WAITING:
         left += session.ring_until - now
     elif session.state == State.ACTIVE and session.paid_until is not None:

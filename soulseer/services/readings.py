@@ -29,7 +29,7 @@ from soulseer.gateways.presence import Signs
 from soulseer.models.people import Block, Person
 from soulseer.models.readers import ReaderProfile, ReaderRate
 from soulseer.models.readings import LiveParticipant, ReadingSession
-from soulseer.services import holds, ledger, promotions, ringing
+from soulseer.services import ceilings, holds, ledger, promotions, ringing
 from soulseer.services.settling import (
     MICROSECOND,
     charge_until,
@@ -98,10 +98,12 @@ def caller_of(session: ReadingSession, person_id: int) -> Caller:
     return Caller(role, person_id)
 
 
-def request(client_id: int, slug: str, modality: str, now: datetime) -> ReadingSession:
+def request(
+    client_id: int, slug: str, modality: str, now: datetime, ceiling: ceilings.Ceiling | None = None
+) -> ReadingSession:
     """Ring a reader: one transaction, nothing left of it when refused.
 
-    Raises InvalidInput (unknown reader or modality, oneself), ReaderUnavailable, AlreadyLive, InsufficientFunds,
+    Raises InvalidInput (unknown reader or modality, oneself, a ceiling below the least reading), ReaderUnavailable, AlreadyLive, InsufficientFunds,
     SpendingFrozen.
     """
     if modality not in list(Modality):
@@ -132,10 +134,6 @@ def request(client_id: int, slug: str, modality: str, now: datetime) -> ReadingS
         rate_cents=rate_cents,
         reader_rate_cents=share_of(rate_cents, policy.reader_share),
         minutes_billed=0,
-        credit_cents=0,
-        active_microseconds=0,
-        kept_microseconds=0,
-        reconnects=0,
         minimum_minutes=policy.minimum_minutes,
         reader_share=policy.reader_share,
         state=State.CREATED.value,
@@ -143,6 +141,7 @@ def request(client_id: int, slug: str, modality: str, now: datetime) -> ReadingS
         channel=uuid.uuid4().hex,
         currency=CURRENCY,
     )
+    ceilings.begin(session, ceiling)
     db.session.add(session)
     db.session.flush()
     _claim_participants(session)
@@ -320,8 +319,8 @@ def leave(session_id: int, caller: Caller, now: datetime, signs: Signs) -> Readi
 def reconnect(session_id: int, caller: Caller, now: datetime, signs: Signs) -> ReadingSession:
     """paused → reconnecting, before the grace is over. Repeats do nothing.
 
-    Raises GraceOver, IllegalMove, TooManyReconnects (which ends the session), InsufficientFunds (only if no paid time
-    is kept and the balance is below the rate), SpendingFrozen (which ends it too).
+    Raises GraceOver, IllegalMove, TooManyReconnects (which ends the session), CeilingReached and InsufficientFunds (only if no
+    paid time is kept; the balance is below the rate), SpendingFrozen (which ends it too).
     """
     session = lock(session_id)
     at = instant_for(session, now)
@@ -335,6 +334,7 @@ def reconnect(session_id: int, caller: Caller, now: datetime, signs: Signs) -> R
         finish(session, at, at, EndReason.TOO_MANY_RECONNECTS)
         raise TooManyReconnects(keeps_changes=True)
     if session.kept_microseconds == 0:
+        ceilings.refuse_if_reached(session)
         spendable = promotions.holding_of_wallet(session.client_account_id, at).spendable
         if spendable < session.rate:
             missing = session.rate - spendable if caller.role is Role.CLIENT else session.rate

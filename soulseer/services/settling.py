@@ -99,7 +99,10 @@ def settle(
         charge_until(session, verdict.covered_until, verdict.covered_until, at, job_run_id=job_run_id)
         assert session.paid_until is not None
         if session.paid_until < verdict.covered_until:
-            pause(session, session.paid_until, at, PauseCause.LOW_BALANCE, action=Action.LOW_BALANCE)
+            cause, action = PauseCause.LOW_BALANCE, Action.LOW_BALANCE
+            if session.ceiling_reached:
+                cause, action = PauseCause.CEILING, Action.CEILING
+            pause(session, session.paid_until, at, cause, action=action)
         elif verdict.cause is not None:
             pause(session, verdict.covered_until, at, verdict.cause, action=Action.DROP)
     if session.state in (State.PAUSED, State.RECONNECTING):
@@ -126,7 +129,7 @@ def charge_until(
     credit = lock_accounts(session)
     minute = session.minutes_billed
     charged = billing.Charged(still_due=1)
-    while charged.still_due:
+    while charged.still_due and (session.max_minutes is None or minute < session.max_minutes):
         minute += 1
         want = MinuteWant(session.id, minute, session.client_account_id, session.rate_cents)
         spent = promotion_spending.spend_on_minutes([want], now) if credit else []
@@ -161,7 +164,7 @@ def pause(
     _close_stretch(session, effective)
     session.paused_at = effective
     session.pause_cause = cause
-    late = cause in (PauseCause.LOW_BALANCE, PauseCause.PLATFORM)
+    late = cause in (PauseCause.LOW_BALANCE, PauseCause.CEILING, PauseCause.PLATFORM)
     session.grace_until = (recorded if late else effective) + policies.current().reading.grace
     record(session, action, before, effective, recorded, role=role, actor_id=actor_id, cause=cause)
     # A move of its own to the database, which knows no way from active to what may follow in this transaction.

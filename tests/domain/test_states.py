@@ -26,7 +26,7 @@ from tests.readings.room import Room
 TABLE = {
     "created": {"open": "waiting", "end": "ended"},
     "waiting": {"join": "waiting", "activate": "active", "no_answer": "ended", "decline": "ended", "end": "ended"},
-    "active": {"leave": "paused", "drop": "paused", "low_balance": "paused", "end": "ended"},
+    "active": {"leave": "paused", "drop": "paused", "low_balance": "paused", "ceiling": "paused", "end": "ended"},
     "paused": {"reconnect": "reconnecting", "expire": "ended", "end": "ended"},
     "reconnecting": {"join": "reconnecting", "resume": "active", "expire": "ended", "end": "ended"},
     "ended": {"finalize": "finalized"},
@@ -93,7 +93,7 @@ def _refusal(connection: psycopg.Connection, after: State) -> str | None:
 def test_fair_credit_is_kept_from_the_client_only_for_what_was_the_clients_own(
     ended_by: Role, cause: PauseCause | None
 ) -> None:
-    own = cause in ("client_left", "client_dropped", "low_balance")
+    own = cause in ("client_left", "client_dropped", "low_balance", "ceiling")
     assert credit_is_due(ended_from_active=True, ended_by=ended_by, cause=cause) == (
         ended_by is not Role.CLIENT
     )

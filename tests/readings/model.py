@@ -36,6 +36,7 @@ class Books:
     rate: int
     state: str = "waiting"
     minutes: int = 0
+    ceiling: int | None = None
     credit: int = 0
     earnings: int = 0
     revenue: int = 0
@@ -63,7 +64,7 @@ class Model:
     # What people do
 
     def call(self, action: str, who: str, now: int) -> None:
-        """join, leave, reconnect, end, token or beat, by ``who``."""
+        """join, leave, reconnect, end, token, beat, or ``limit 3`` (``limit``: none), by ``who``."""
         self.wake(now)
         signs, before = dict(self.signs), copy.deepcopy(self.books)
         if before.state not in ("ended", "finalized") and not self._gap(who, now):
@@ -75,7 +76,12 @@ class Model:
                 if self.books.state in ("ended", "finalized"):
                     over = self.books.reason in ("no_answer", "grace_over")
                     raise Refused(410 if over else 409, settled=True)
-                getattr(self, "_end_call" if action == "end" else "_" + action)(who, at, now, signs)
+                if action.startswith("limit"):
+                    asked = action.partition(" ")[2]
+                    # What is paid is paid: a lower limit ends with the minute that runs.
+                    self.books.ceiling = max(int(asked), self.books.minutes) if asked else None
+                else:
+                    getattr(self, "_end_call" if action == "end" else "_" + action)(who, at, now, signs)
         except Refused as refusal:
             if not refusal.settled:
                 self.books = before
@@ -122,6 +128,8 @@ class Model:
         if books.reconnects == MAX_RECONNECTS:
             self._end(at, "too_many_reconnects", by="system")
             raise Refused(409, settled=True)
+        if books.kept == 0 and self.at_ceiling():
+            raise Refused(409, settled=True)
         if books.kept == 0 and not self.can_pay(at):
             raise Refused(402, settled=True)
         books.state = "reconnecting"
@@ -154,7 +162,7 @@ class Model:
         if unseen:
             self._settle(self.effective(now), dict(self.signs))
             return
-        while books.paid_until < cover and self.can_pay(now):
+        while books.paid_until < cover and not self.at_ceiling() and self.can_pay(now):
             self._pay(now)
             books.covered_until = max(books.covered_until, cover)
         if books.paid_until < cover:
@@ -242,13 +250,17 @@ class Model:
             if who not in silent and (called or closing):
                 present[who] = at
         cover = min(at, *present.values())
-        while books.paid_until < cover and self.can_pay(at):
+        while books.paid_until < cover and not self.at_ceiling() and self.can_pay(at):
             self._pay(at)
             books.covered_until = max(books.covered_until, cover)
         if books.paid_until < cover:
-            self._pause(books.paid_until, at, "low_balance")
+            self._pause(books.paid_until, at, "ceiling" if self.at_ceiling() else "low_balance")
         elif silent:
             self._pause(cover, at, "platform" if len(silent) == 2 else f"{silent.pop()}_dropped")
+
+    def at_ceiling(self) -> bool:
+        """Whether the client wants to pay no further minute."""
+        return self.books.ceiling is not None and self.books.minutes >= self.books.ceiling
 
     def can_pay(self, at: int) -> bool:
         """Whether the client can pay a minute at ``at``."""
@@ -284,7 +296,9 @@ class Model:
         books = self.books
         self._stop(effective)
         books.state, books.cause = "paused", cause
-        books.grace_until = (recorded if cause in ("low_balance", "platform") else effective) + GRACE
+        books.grace_until = (
+            recorded if cause in ("low_balance", "ceiling", "platform") else effective
+        ) + GRACE
 
     def _end(self, effective: int, reason: str, *, by: str) -> None:
         books = self.books

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from soulseer.db import transaction
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import SoulSeerError
 from soulseer.domain.transfers import TransferKind
-from soulseer.services import ledger, ledger_check, reading_tokens
+from soulseer.services import ceilings, ledger, ledger_check, reading_tokens
 from tests import factories
 from tests.factories import START
 from tests.readings.model import MINUTE, RING, SECOND, TIMEOUT, Model, Refused
@@ -81,7 +82,11 @@ class Reading(RuleBasedStateMachine):
         assert found == expected, f"{action} by {who} at {self.now}: {found}, the model says {expected}"
 
     def _product(self, action: str, who: str) -> None:
-        if action == "beat":
+        if action.startswith("limit"):
+            asked = action.partition(" ")[2]
+            move = partial(ceilings.change, ceiling=ceilings.wanted(int(asked) if asked else None, None))
+            room_calls.move(move, self.room.id, self.room.person(who), instant(self.now))
+        elif action == "beat":
             room_calls.look(self.room.id, self.room.person(who), instant(self.now))
         else:
             move = reading_tokens.settle_for_token if action == "token" else MOVES[action]
@@ -168,6 +173,12 @@ class Reading(RuleBasedStateMachine):
         self.both("join", "client")
         self.both("join", "reader")
 
+    @rule(wait=SHORT_WAITS, more=st.sampled_from([None, -1, 0, 0, 1, 2]))
+    def limit(self, wait: int, more: int | None) -> None:
+        """The client limits the minutes: below, at or above what is paid; or no longer."""
+        self.now += wait
+        self.both("limit" if more is None else f"limit {max(1, self.model.books.minutes + more)}", "client")
+
     @rule(wait=WAITS, who=PEOPLE)
     def end(self, wait: int, who: str) -> None:
         self.now += wait
@@ -232,6 +243,7 @@ class Reading(RuleBasedStateMachine):
             "active": session.active_microseconds,
             "kept": session.kept_microseconds,
             "reconnects": session.reconnects,
+            "ceiling": session.max_minutes,
             "cause": session.pause_cause,
             "reason": session.end_reason,
             "paid_until": session.paid_until,
@@ -248,7 +260,7 @@ class Reading(RuleBasedStateMachine):
             **{name: instant(getattr(books, name)) for name in instants},
             **{
                 name: getattr(books, name)
-                for name in ("state", "minutes", "credit", "active", "kept", "reconnects")
+                for name in ("state", "minutes", "ceiling", "credit", "active", "kept", "reconnects")
             },
             **{name: getattr(books, name) for name in ("cause", "reason")},
             "wallet": Decimal(books.wallet) / 100,
@@ -263,6 +275,7 @@ class Reading(RuleBasedStateMachine):
         books = self.model.books
         assert books.wallet >= 0
         assert books.active <= books.minutes * MINUTE
+        assert books.ceiling is None or books.minutes <= books.ceiling
         if books.ended_at is not None:
             assert books.minutes == (max(1, -(-books.active // MINUTE)) if books.minutes else 0)
 
