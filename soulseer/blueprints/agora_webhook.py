@@ -1,15 +1,16 @@
-"""Agora's door: verify, store, note the sign of life, 200."""
+"""Agora's door: verify, store, act, 200."""
 
+import structlog
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from soulseer import gateways
-from soulseer.db import after_commit, transaction
-from soulseer.domain import clock, policies
+from soulseer.db import transaction
+from soulseer.domain import clock
 from soulseer.domain.errors import WebhookRejected
 from soulseer.services import agora_notifications
-from soulseer.services.agora_notifications import Sighting
 
+log = structlog.get_logger(__name__)
 blueprint = Blueprint("agora_webhook", __name__, url_prefix="/agora")
 
 MOST_BYTES = 64 * 1024
@@ -24,18 +25,15 @@ def receive() -> ResponseReturnValue:
     notification = gateways.current().agora.verify_notification(
         payload, request.headers.get("Agora-Signature-V2")
     )
+    now = clock.now()
     with transaction():
-        sighting = agora_notifications.receive(notification, payload, clock.now())
-        if sighting is not None:
-            after_commit(lambda: _remember(sighting))
-    return {"received": True, "seen": sighting is not None}
-
-
-def _remember(sighting: Sighting) -> None:
-    """A gap before it is left for the next call to book as a drop: it is not papered over here."""
-    gateways.current().presence.touch(
-        sighting.reading_session_id,
-        sighting.role.value,
-        sighting.at,
-        policies.current().reading.presence_timeout,
-    )
+        stored = agora_notifications.store(notification, payload, now)
+    seen = False
+    if stored is not None:
+        try:
+            with transaction():
+                seen = agora_notifications.act(stored, now) is not None
+        except Exception:
+            # It is in the inbox: the sweep acts on it, and Agora has no part in that.
+            log.exception("agora_notification_left_for_the_sweep", webhook_event=stored)
+    return {"received": True, "seen": seen}

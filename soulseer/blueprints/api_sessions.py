@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 
 from soulseer.blueprints import limits, room_calls
+from soulseer.blueprints.api_heartbeat import Heartbeat
 from soulseer.blueprints.api_support import api_route, once
 from soulseer.blueprints.api_types import Amount, ApiModel, Instant, Money, Page, PageQuery, page_of
 from soulseer.db import transaction
@@ -226,10 +227,16 @@ def show(person: SignedIn, session_id: int) -> MeterAnswer:
 
 
 @blueprint.post("/<int:session_id>/heartbeat/")
-@api_route("Say that one is there, every 10 s", answer=MeterAnswer, errors=MOVE_ERRORS[:2], limit=limits.POLL)
-def heartbeat(person: SignedIn, session_id: int) -> MeterAnswer:
-    """Writes to the database only if a minute, a drop or a time-out is due."""
-    return meter_answer(room_calls.look(session_id, person.id, clock.now()))
+@api_route(
+    "Say that one is there, every 10 s",
+    body=Heartbeat,
+    answer=MeterAnswer,
+    errors=(*MOVE_ERRORS[:2], errors.InvalidInput),
+    limit=limits.POLL,
+)
+def heartbeat(person: SignedIn, session_id: int, body: Heartbeat) -> MeterAnswer:
+    """Writes to the database only if a minute, a drop or a time-out is due. The body may be left out."""
+    return meter_answer(room_calls.look(session_id, person.id, clock.now(), measured=body.measured))
 
 
 def _move(action: room_calls.Move, person: SignedIn, session_id: int) -> MeterAnswer:

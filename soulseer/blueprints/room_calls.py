@@ -12,7 +12,7 @@ from soulseer.domain.errors import PresenceUnavailable
 from soulseer.domain.readings import State
 from soulseer.gateways.presence import Signs
 from soulseer.models.readings import ReadingSession
-from soulseer.services import readings
+from soulseer.services import connection_samples, readings
 from soulseer.services.readings import Caller, Meter
 from soulseer.services.settling import instant_for, is_due, witnessed_until
 
@@ -21,9 +21,11 @@ log = structlog.get_logger(__name__)
 Move = Callable[[int, Caller, datetime, Signs], ReadingSession]
 
 
-def touch(session: ReadingSession, caller: Caller, now: datetime, *, joins: bool = False) -> Signs:
-    """Record the caller's sign of life; gives the signs before it. Without Redis nobody is judged: nothing is known
-    from this instant back. What is over leaves no signs.
+def touch(
+    session: ReadingSession, caller: Caller, now: datetime, *, joins: bool = False, measured: str = ""
+) -> Signs:
+    """Record the caller's sign of life, with what its page measured; gives the signs before it. Without Redis nobody is
+    judged: nothing is known from this instant back. What is over leaves no signs.
 
     Raises PresenceUnavailable where the call is a ``join`` that may start paid time: not while nobody can be seen.
     """
@@ -39,6 +41,7 @@ def touch(session: ReadingSession, caller: Caller, now: datetime, *, joins: bool
             timeout,
             even_after_gap=not judged,
             witnessed_until=witnessed_until(session) if judged else None,
+            measured=measured if session.state == State.ACTIVE else "",
         )
     except PresenceUnavailable:
         if joins and session.state != State.ACTIVE:
@@ -56,18 +59,27 @@ def remember(session_id: int, caller: Caller, now: datetime) -> None:
         log.warning("presence_unavailable", session=session_id)
 
 
-def look(session_id: int, person_id: int, now: datetime, seen: ReadingSession | None = None) -> Meter:
+def look(
+    session_id: int,
+    person_id: int,
+    now: datetime,
+    seen: ReadingSession | None = None,
+    *,
+    measured: str = "",
+) -> Meter:
     """A heartbeat, or a look at the meter: a sign of life. Writes to PostgreSQL only if something is due. ``seen`` is
-    the session, where this request has read it already.
+    the session, where this request has read it already; ``measured`` what the page tells of its call.
 
     Raises NotFound, NotParticipant.
     """
     session = seen or readings.glance(session_id)
     caller = readings.caller_of(session, person_id)
-    signs = touch(session, caller, now)
+    signs = touch(session, caller, now, measured=measured)
     if is_due(session, instant_for(session, now), signs, caller.role):
         with transaction():
             session = readings.observe(session_id, now, signs, caller)
+            if signs.measured >= connection_samples.ENOUGH:
+                connection_samples.keep(session_id, connection_samples.gathered(session_id))
             if session.is_live:
                 after_commit(lambda: remember(session_id, caller, now))
     return readings.meter(session, caller, now, signs)

@@ -45,11 +45,13 @@ class Destination(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who wanted it: a member of staff, the client for unspent money, or somebody in Stripe's own dashboard."""
+    """Who wanted it: a member of staff, the client for unspent money, somebody in Stripe's own dashboard, or the evidence
+    of a reading's connection that came after the receipt (services/evidence_refunds.py)."""
 
     STAFF = "staff"
     WITHDRAWAL = "withdrawal"
     STRIPE = "stripe"
+    EVIDENCE = "evidence"
 
 
 def reader_gave_back(rate: int, reader_rate: int, share: Decimal, given_back: int) -> int:

@@ -49,6 +49,13 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
     JobPlan(
+        name="watch_connections",
+        seconds=lambda: 30,
+        queue="sessions",
+        purpose="Acts on notifications of the calls that were left lying, and pauses readings whose call was left.",
+        supports_dry_run=True,
+    ),
+    JobPlan(
         name="session_finalize",
         seconds=lambda: 60,
         queue="sessions",

@@ -72,15 +72,21 @@ class AgoraGateway:
         given = (signature or "").strip().lower().encode()
         if not self.notification_secret or not hmac.compare_digest(expected.encode(), given):
             raise WebhookRejected
+        return self.read_notification(payload)
+
+    def read_notification(self, payload: bytes) -> "Notification":
+        """What a body says that was verified before. Raises WebhookRejected where it is not of the documented form."""
         try:
             body = json.loads(payload)
             inner = body["payload"]
             return Notification(
-                id=str(body["noticeId"])[:255],
-                event_type=int(body["eventType"]),
-                channel=str(inner.get("channelName", ""))[:64],
-                uid=int(inner.get("uid") or 0),
-                at=datetime.fromtimestamp(int(inner.get("ts") or 0), UTC),
+                id=_text(body["noticeId"] or None, 255),
+                event_type=_number(body["eventType"], 32_767) or 0,
+                channel=_text(inner.get("channelName", ""), 64),
+                uid=_number(inner.get("uid"), 2**63 - 1) or 0,
+                at=datetime.fromtimestamp(_number(inner.get("ts"), 253_402_300_799) or 0, UTC),
+                sequence=_number(inner.get("clientSeq"), 2**63 - 1),
+                reason=_number(inner.get("reason"), 2**31 - 1),
             )
         except (
             ValueError,
@@ -94,12 +100,32 @@ class AgoraGateway:
             raise WebhookRejected("The notification is not of the form that Agora documents.") from error
 
 
+def _number(value: object, largest: int) -> int | None:
+    """A whole number from 0 to ``largest``; None where there is none. Raises ValueError."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str) or not 0 <= int(value) <= largest:
+        raise ValueError(f"{value!r} is not a number of a notification")
+    return int(value)
+
+
+def _text(value: object, longest: int) -> str:
+    """Text that can be stored. Raises ValueError."""
+    text = str(value)
+    if value is None or not text.isprintable():
+        raise ValueError("no name, or one with control characters")
+    return text[:longest]
+
+
 @dataclass(frozen=True)
 class Notification:
-    """A channel event: ``uid`` came into or left ``channel`` at ``at`` (UTC, whole seconds)."""
+    """A channel event: ``uid`` came into or left ``channel`` at ``at`` (UTC, whole seconds). ``sequence`` orders the
+    events of one uid, ``reason`` says why it left (domain/connections.REASONS)."""
 
     id: str
     event_type: int
     channel: str
     uid: int
     at: datetime
+    sequence: int | None = None
+    reason: int | None = None

@@ -2,6 +2,9 @@
 
 One sorted set: member ``{session}:{role}``, score the last sign of life in microseconds. Redis may lose it all:
 ``epoch`` is the instant from which this memory reaches back; who is silent is judged one time-out after it.
+
+What the pages measured of their calls is gathered beside it until it is written down (services/connections.py): one
+sorted set for each participant, scored likewise.
 """
 
 from collections.abc import Iterable
@@ -18,6 +21,10 @@ from soulseer.gateways.bells import Bells
 SIGNS = "presence:signs"
 EPOCH = "presence:epoch"
 SEEDED = "presence:seeded"
+MEASURED = "presence:measured"
+# A beat brings a measurement every ten seconds; pages of one person in several tabs count as one, and what comes more
+# often than this, or beyond four hours, is dropped.
+CLOSEST_MICROSECONDS, MOST_MEASURED, MEASURED_SECONDS = 3_000_000, 1_440, 172_800
 
 # Returns {epoch, client's sign, reader's sign} as they were; then records the caller's sign, unless a gap longer than
 # the time-out must first be booked as a drop (the caller records it once that is committed).
@@ -34,7 +41,17 @@ if ARGV[3] ~= '' then
     redis.call('ZADD', KEYS[1], 'GT', ARGV[1], ARGV[2] .. ':' .. ARGV[3])
   end
 end
-return {epoch, client, reader}
+local measured = 0
+if ARGV[8] ~= '' then
+  local last = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+  if not last[2] or tonumber(ARGV[1]) - tonumber(last[2]) >= tonumber(ARGV[9]) then
+    redis.call('ZADD', KEYS[3], ARGV[1], ARGV[1] .. '|' .. ARGV[8])
+    redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - tonumber(ARGV[10]))
+    redis.call('EXPIRE', KEYS[3], ARGV[11])
+  end
+  measured = redis.call('ZCARD', KEYS[3])
+end
+return {epoch, client, reader, measured}
 """
 
 
@@ -55,11 +72,13 @@ def _instant(value: Any) -> datetime | None:
 
 @dataclass(frozen=True)
 class Signs:
-    """Last signs of life, UTC. None: not known. ``epoch``: nothing before it is remembered."""
+    """Last signs of life, UTC. None: not known. ``epoch``: nothing before it is remembered. ``measured``: how many
+    measurements of the caller's wait to be written down, where the call brought one."""
 
     epoch: datetime
     client: datetime | None
     reader: datetime | None
+    measured: int = 0
 
 
 class PresenceGateway:
@@ -81,8 +100,10 @@ class PresenceGateway:
         *,
         even_after_gap: bool = False,
         witnessed_until: datetime | None = None,
+        measured: str = "",
     ) -> Signs:
-        """Record that ``role`` of the session was there at ``now``; gives the signs as they were before.
+        """Record that ``role`` of the session was there at ``now``; gives the signs as they were before. ``measured``
+        is what its page tells of the call (services/connections.py), kept in the same round trip.
 
         After a gap longer than ``timeout`` (since the last sign or ``witnessed_until``) nothing is recorded unless
         ``even_after_gap``: the drop comes first. With ``role`` None only reads.
@@ -95,13 +116,19 @@ class PresenceGateway:
             int(even_after_gap),
             _new_epoch(now),
             0 if witnessed_until is None else _microseconds(witnessed_until),
+            measured,
+            CLOSEST_MICROSECONDS,
+            MOST_MEASURED,
+            MEASURED_SECONDS,
         ]
         try:
-            epoch, client, reader = self._touch(keys=[SIGNS, EPOCH], args=arguments)
+            epoch, client, reader, waiting = self._touch(
+                keys=[SIGNS, EPOCH, f"{MEASURED}:{session_id}:{role}"], args=arguments
+            )
         except RedisError as error:
             raise PresenceUnavailable from error
         began = cast(datetime, _instant(epoch))
-        return Signs(began, self._known(client, began), self._known(reader, began))
+        return Signs(began, self._known(client, began), self._known(reader, began), int(waiting))
 
     @staticmethod
     def _known(score: Any, epoch: datetime) -> datetime | None:
@@ -148,3 +175,21 @@ class PresenceGateway:
                 self.redis.zrem(SIGNS, *members)
             except RedisError as error:
                 raise PresenceUnavailable from error
+
+    def measured(self, session_id: int) -> dict[str, list[str]]:
+        """What was measured and is not forgotten yet, by role, oldest first: ``microseconds|…`` each."""
+        try:
+            pipeline = self.redis.pipeline(transaction=False)
+            for role in ("client", "reader"):
+                pipeline.zrange(f"{MEASURED}:{session_id}:{role}", 0, -1)
+            client, reader = pipeline.execute()
+        except RedisError as error:
+            raise PresenceUnavailable from error
+        return {"client": client, "reader": reader}
+
+    def forget_measured(self, session_id: int, role: str, until: datetime) -> None:
+        """Drop what ``role`` measured up to ``until``: it is written down."""
+        try:
+            self.redis.zremrangebyscore(f"{MEASURED}:{session_id}:{role}", "-inf", _microseconds(until))
+        except RedisError as error:
+            raise PresenceUnavailable from error

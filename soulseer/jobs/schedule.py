@@ -22,6 +22,7 @@ from soulseer.jobs import (
     session_finalize,
     settle_disputes,
     sweep_files,
+    watch_connections,
     weekly_payouts,
 )
 from soulseer.jobs.context import Job
@@ -33,6 +34,7 @@ RUNS: dict[str, Job] = {
     "expire_grace_periods": expire_grace_periods.run,
     "expire_promotions": expire_promotions.run,
     "session_finalize": session_finalize.run,
+    "watch_connections": watch_connections.run,
     "process_stripe_webhook": process_stripe_webhook.run,
     "pull_stripe_events": pull_stripe_events.run,
     "release_earnings": release_earnings.run,

@@ -9,7 +9,8 @@ from soulseer.db import db, transaction
 from soulseer.domain.readings import State
 from soulseer.jobs.context import ERROR, JobContext, whole_number
 from soulseer.models.readings import ReadingSession
-from soulseer.services import finalization
+from soulseer.services import connection_samples, finalization
+from soulseer.services.settling import lock
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,12 @@ def run(context: JobContext) -> dict[str, Any]:
     counts = {"finalized": 0, "alerts": 0, ERROR: 0}
     for session_id in ids:
         try:
+            # What the pages measured and still waits in Redis, read before anything is locked.
+            measured = connection_samples.gathered(session_id)
             with transaction():
+                if measured:
+                    lock(session_id)
+                    connection_samples.keep(session_id, measured)
                 agreed = finalization.finalize(session_id, context.now)
         except Exception:
             log.exception("session_not_finalized", session=session_id)

@@ -2,6 +2,7 @@
 
 from soulseer.models import (
     auto_reload,
+    connections,
     disputes,
     earnings,
     favourites,
@@ -24,6 +25,7 @@ from soulseer.models import (
 
 __all__ = [
     "auto_reload",
+    "connections",
     "disputes",
     "earnings",
     "favourites",

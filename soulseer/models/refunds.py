@@ -95,7 +95,7 @@ class Refund(db.Model):  # type: ignore[name-defined, misc]
         ),
         CheckConstraint("(destination = 'card') = (top_up_id IS NOT NULL)", name="card"),
         CheckConstraint("(origin = 'withdrawal') = (withdrawal_id IS NOT NULL)", name="withdrawal"),
-        CheckConstraint("(origin = 'stripe') = (requested_by IS NULL)", name="requested_by"),
+        CheckConstraint("(origin IN ('stripe', 'evidence')) = (requested_by IS NULL)", name="requested_by"),
         CheckConstraint(f"({one_of('state', BOOKED)}) = (transaction_id IS NOT NULL)", name="booked"),
         CheckConstraint("(state = 'failed') = (returned_transaction_id IS NOT NULL)", name="returned"),
         CheckConstraint("state <> 'settled' OR settled_at IS NOT NULL", name="settled"),

@@ -15,7 +15,7 @@ from soulseer.domain.transfers import TransferKind
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction, ReadingMinute
 from soulseer.models.readings import ReadingReceipt, ReadingSession
 from soulseer.services import audit, earnings, ledger
-from soulseer.services.settling import lock, record
+from soulseer.services.settling import give_unserved, lock, record
 
 # Without letters and digits that are read for one another.
 _CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -87,6 +87,7 @@ def finalize(session_id: int, now: datetime) -> bool:
     if session.state == State.FINALIZED:
         return True
     after = next_state(State(session.state), Action.FINALIZE)
+    give_unserved(session, now)
     found = booked(session)
     fault = disagreement(session, found)
     if fault:

@@ -15,13 +15,13 @@ from soulseer.db import after_commit, db
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import GraceOver, IllegalMove, NotFound, RingDeclined, RingOver
-from soulseer.domain.money import credit_for, from_cents, share_of
+from soulseer.domain.money import credit_for, from_cents, share_of, to_cents
 from soulseer.domain.presence import Verdict, judge
 from soulseer.domain.readings import Action, EndReason, PauseCause, Role, State, credit_is_due, next_state
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.presence import Signs
 from soulseer.models.readings import LiveParticipant, ReadingSession, ReadingSessionEvent
-from soulseer.services import billing, ledger, promotion_spending, promotions, ringing
+from soulseer.services import billing, connections, ledger, promotion_spending, promotions, ringing
 from soulseer.services.promotion_spending import MinuteWant, purpose_of_reading
 
 MICROSECOND = timedelta(microseconds=1)
@@ -96,6 +96,7 @@ def settle(
         finish(session, session.ring_until, at, EndReason.NO_ANSWER, action=Action.NO_ANSWER)
     if session.state == State.ACTIVE:
         verdict = verdict_on(session, at, signs, caller=caller, closing=closing)
+        verdict, told = connections.judged(session, verdict, at)
         charge_until(session, verdict.covered_until, verdict.covered_until, at, job_run_id=job_run_id)
         assert session.paid_until is not None
         if session.paid_until < verdict.covered_until:
@@ -104,7 +105,7 @@ def settle(
                 cause, action = PauseCause.CEILING, Action.CEILING
             pause(session, session.paid_until, at, cause, action=action)
         elif verdict.cause is not None:
-            pause(session, verdict.covered_until, at, verdict.cause, action=Action.DROP)
+            pause(session, verdict.covered_until, at, verdict.cause, action=Action.DROP, details=told)
     if session.state in (State.PAUSED, State.RECONNECTING):
         assert session.grace_until is not None
         if at >= session.grace_until:
@@ -157,6 +158,7 @@ def pause(
     action: Action,
     role: Role = Role.SYSTEM,
     actor_id: int | None = None,
+    details: dict[str, Any] | None = None,
 ) -> None:
     """active → paused as of ``effective``; the unused paid time is kept and the grace runs (rules 5 and 6)."""
     before = session.state
@@ -166,7 +168,17 @@ def pause(
     session.pause_cause = cause
     late = cause in (PauseCause.LOW_BALANCE, PauseCause.CEILING, PauseCause.PLATFORM)
     session.grace_until = (recorded if late else effective) + policies.current().reading.grace
-    record(session, action, before, effective, recorded, role=role, actor_id=actor_id, cause=cause)
+    record(
+        session,
+        action,
+        before,
+        effective,
+        recorded,
+        role=role,
+        actor_id=actor_id,
+        cause=cause,
+        details=details,
+    )
     # A move of its own to the database, which knows no way from active to what may follow in this transaction.
     db.session.flush()
 
@@ -235,18 +247,33 @@ def give_credit(session: ReadingSession, now: datetime) -> None:
     """Give kept time back: half-even(rate × kept seconds / 60); each side bears its part (rule 7). As cash as far as
     the client paid cash, the rest as promotional credit."""
     cents = credit_for(session.rate_cents, session.kept_microseconds)
-    if cents <= 0:
-        return
+    if cents > 0:
+        book_credit(session, cents, f"reading:{session.id}:fair_credit", now)
+
+
+def give_unserved(session: ReadingSession, now: datetime) -> None:
+    """Give back what the evidence owes beyond the kept time (docs/room.md, Who was there), before the receipt is
+    written. The session is locked and has ended."""
+    cents = to_cents(connections.owed(session))
+    if cents > 0:
+        book_credit(session, cents, f"reading:{session.id}:fair_credit:unserved", now)
+
+
+def book_credit(session: ReadingSession, cents: int, key: str, now: datetime) -> None:
+    """Give ``cents`` back on top of what the session was credited before; over all of it the reader bears share(rate) −
+    share(rate − credit)."""
     lock_accounts(session)
-    rest = share_of(session.rate_cents - cents, session.reader_share)
-    reader_cents = session.reader_rate_cents - rest
+    before = session.credit_cents
+    reader_cents = share_of(session.rate_cents - before, session.reader_share) - share_of(
+        session.rate_cents - before - cents, session.reader_share
+    )
     purpose = purpose_of_reading(session.id)
     parts = dict(
         promotions.preview_give_back(
             purpose,
             from_cents(cents),
             charged=session.minutes_billed * session.rate,
-            returned=promotions.ZERO,
+            returned=from_cents(before),
         )
     )
     postings = [
@@ -258,7 +285,7 @@ def give_credit(session: ReadingSession, now: datetime) -> None:
         postings.append(ledger.Posting(revenue, -from_cents(cents - reader_cents)))
     transaction_id, _ = ledger.post(
         TransferKind.FAIR_CREDIT,
-        f"reading:{session.id}:fair_credit",
+        key,
         postings,
         now,
         reading_session_id=session.id,
@@ -266,7 +293,7 @@ def give_credit(session: ReadingSession, now: datetime) -> None:
     promotional = parts.get(AccountKind.CLIENT_PROMOTIONAL_CREDIT)
     if promotional:
         promotions.give_back(session.client_id, purpose, promotional, transaction_id, now)
-    session.credit_cents = cents
+    session.credit_cents = before + cents
 
 
 def taken_back(reader_id: int, amount: Decimal, now: datetime) -> list[ledger.Posting]:
