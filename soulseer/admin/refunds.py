@@ -18,7 +18,12 @@ from soulseer.services.console import Listed, Window
 from soulseer.services.reversals import Source
 
 # The page of the console that shows each kind of source.
-PAGES = {"reading": "sessions", "transaction": "transactions", "top_up": "top_ups"}
+PAGES = {
+    "reading": "sessions",
+    "transaction": "transactions",
+    "top_up": "top_ups",
+    "invoice": "subscriptions",
+}
 KINDS = {
     "requested": "warning",
     "approved": "information",
@@ -43,10 +48,10 @@ def source_of(kind: str, number: int) -> Source:
     return Source(kind, number)
 
 
-def source_link(refund: Any) -> Any:
-    """What is given back, with the way to it."""
-    kind, number = refund.source
-    return link(PAGES[kind], f"{kind.replace('_', '-')} {number}", number)
+def source_link(row: Any) -> Any:
+    """What a row's refund gives back, with the way to it."""
+    kind, number = row.Refund.source
+    return link(PAGES[kind], f"{kind.replace('_', '-')} {number}", row.subscription_id or number)
 
 
 class RefundsView(ListView):
@@ -67,7 +72,7 @@ class RefundsView(ListView):
         "state": lambda view, context, row, name: state_badge(row.Refund.state),
         "person": lambda view, context, row, name: link("people", row.client, row.Refund.person_id),
         "amount": lambda view, context, row, name: money(row.Refund.amount),
-        "source": lambda view, context, row, name: source_link(row.Refund),
+        "source": lambda view, context, row, name: source_link(row),
         "destination": lambda view, context, row, name: row.Refund.destination,
         "asked_by": lambda view, context, row, name: row.asked_by or "Stripe’s dashboard",
         "requested_at": lambda view, context, row, name: row.Refund.requested_at,
@@ -88,7 +93,7 @@ class RefundsView(ListView):
             "admin/refund.html",
             case=case,
             refund=case.refund,
-            source=source_link(case.refund),
+            source=source_link(case.row),
             state_of=state_badge,
             audit=console_people.audit_of("refund", id),
         )
@@ -103,7 +108,7 @@ class RefundsView(ListView):
         return self.render(
             "admin/refund_new.html",
             draft=found,
-            source=link(PAGES[source.kind], str(source), source.id),
+            source=link(PAGES[source.kind], str(source), console_refunds.shown_under(source)),
             typed=typed,
             state_of=state_badge,
             request_key=str(uuid.uuid4()),

@@ -23,6 +23,7 @@ class StripeDispute:
     opened_at: datetime
     charge_id: str | None = None
     payment_intent_id: str | None = None
+    customer_id: str | None = None
     evidence_due_at: datetime | None = None
     has_evidence: bool = False
     submissions: int = 0
@@ -80,6 +81,7 @@ def _dispute(body: Mapping[str, Any]) -> StripeDispute:
         opened_at=datetime.fromtimestamp(body["created"], UTC),
         charge_id=charge.get("id"),
         payment_intent_id=intent.get("id"),
+        customer_id=_expanded(charge.get("customer") or intent.get("customer")).get("id"),
         evidence_due_at=datetime.fromtimestamp(due, UTC) if due else None,
         has_evidence=bool(details.get("has_evidence")),
         submissions=details.get("submission_count") or 0,

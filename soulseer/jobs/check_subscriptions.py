@@ -12,7 +12,13 @@ from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
 from soulseer.jobs import sweeping
 from soulseer.jobs.context import ERROR, JobContext
 from soulseer.models.subscriptions import BEGINNING, Subscription
-from soulseer.services import plan_prices, subscription_mirror, subscription_orders, subscriptions
+from soulseer.services import (
+    plan_prices,
+    subscription_mirror,
+    subscription_orders,
+    subscription_returns,
+    subscriptions,
+)
 from soulseer.services.subscription_mirror import Word
 
 log = structlog.get_logger(__name__)
@@ -28,6 +34,11 @@ def run(context: JobContext) -> dict[str, Any]:
             }
         return {"dry_run": True, **due}
     counts: Counter[str] = Counter()
+    with transaction():
+        returned = subscription_returns.to_end(context.now)
+    for subscription_id in returned:
+        with transaction():
+            counts["endings"] += subscription_returns.end(subscription_id, context.now)
     sweeping.each(partial(_next_order, context), counts, prefix="order_")
     sweeping.each(partial(_next_subscription, context), counts)
     return dict(counts)

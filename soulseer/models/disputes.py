@@ -19,9 +19,10 @@ RESPONSE_MOVES = (("recorded", "sent"), ("recorded", "refused"))
 
 
 class Dispute(db.Model):  # type: ignore[name-defined, misc]
-    """A top-up that its payer's bank asks back. Dollars.
+    """A payment that its payer's bank asks back: a top-up, or a subscription's invoice. Dollars.
 
-    ``taken_amount`` went back to the bank: ``wallet_part`` out of the wallet, ``receivable_part`` owed since.
+    ``taken_amount`` went back to the bank: of a top-up ``wallet_part`` out of the wallet and ``receivable_part`` owed
+    since, of an invoice ``platform_part``, the platform's own revenue.
     ``returned_transaction_id`` is what undid it once the dispute was won.
     """
 
@@ -30,9 +31,15 @@ class Dispute(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint(one_of("state", DisputeState), name="state"),
         CheckConstraint("amount > 0 AND fee >= 0", name="amount"),
         CheckConstraint(
-            "wallet_part >= 0 AND receivable_part >= 0 AND taken_amount = wallet_part + receivable_part"
-            " AND taken_amount <= amount",
+            "wallet_part >= 0 AND receivable_part >= 0 AND platform_part >= 0"
+            " AND taken_amount = wallet_part + receivable_part + platform_part AND taken_amount <= amount",
             name="parts",
+        ),
+        CheckConstraint("num_nonnulls(top_up_id, subscription_invoice_id) = 1", name="payment"),
+        # A wallet is not asked for what a plan cost, nor the platform for what a wallet got.
+        CheckConstraint(
+            "CASE WHEN top_up_id IS NULL THEN wallet_part + receivable_part ELSE platform_part END = 0",
+            name="bearer",
         ),
         CheckConstraint("written_off BETWEEN 0 AND receivable_part", name="written_off"),
         CheckConstraint("(taken_transaction_id IS NOT NULL) = (taken_amount > 0)", name="taken"),
@@ -42,6 +49,11 @@ class Dispute(db.Model):  # type: ignore[name-defined, misc]
         Index("ix_dispute_person_id_id", "person_id", text("id DESC")),
         Index("ix_dispute_top_up_id", "top_up_id"),
         Index(
+            "ix_dispute_subscription_invoice_id",
+            "subscription_invoice_id",
+            postgresql_where=text("subscription_invoice_id IS NOT NULL"),
+        ),
+        Index(
             "ix_dispute_open",
             "person_id",
             postgresql_where=text("state IN ('needs_response', 'under_review')"),
@@ -50,7 +62,8 @@ class Dispute(db.Model):  # type: ignore[name-defined, misc]
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     stripe_dispute_id: Mapped[str] = mapped_column(unique=True)
-    top_up_id: Mapped[int] = mapped_column(ForeignKey("top_up.id"))
+    top_up_id: Mapped[int | None] = mapped_column(ForeignKey("top_up.id"))
+    subscription_invoice_id: Mapped[int | None] = mapped_column(ForeignKey("subscription_invoice.id"))
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     amount: Mapped[Decimal] = mapped_column(Money)
     currency: Mapped[str] = mapped_column(default="USD")
@@ -60,6 +73,7 @@ class Dispute(db.Model):  # type: ignore[name-defined, misc]
     taken_amount: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     wallet_part: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     receivable_part: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    platform_part: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     written_off: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     # What Stripe charged for it, for show: reconciliation books it.
     fee: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")

@@ -12,7 +12,7 @@ from soulseer.db import Money, db
 from soulseer.domain.refunds import BOOKED, Destination, Origin, RefundState
 from soulseer.models.types import Instant, one_of
 
-SOURCES = ("reading_session_id", "source_transaction_id", "top_up_id")
+SOURCES = ("reading_session_id", "source_transaction_id", "top_up_id", "subscription_invoice_id")
 
 
 def _waiting(source: str) -> Index:
@@ -79,7 +79,8 @@ class Withdrawal(db.Model):  # type: ignore[name-defined, misc]
 
 
 class Refund(db.Model):  # type: ignore[name-defined, misc]
-    """Money given back to a client, dollars: of a reading or another movement to the wallet, of a top-up to the card.
+    """Money given back to a client, dollars: of a reading or another movement to the wallet, of a top-up or a subscription's
+    invoice to the card.
 
     ``plan`` is what was previewed, and ``plan_hash`` names its entries: what is booked is that and nothing else.
     """
@@ -91,9 +92,12 @@ class Refund(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint(one_of("origin", Origin), name="origin"),
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint(
-            "num_nonnulls(reading_session_id, source_transaction_id, top_up_id) = 1", name="source"
+            "num_nonnulls(reading_session_id, source_transaction_id, top_up_id, subscription_invoice_id) = 1",
+            name="source",
         ),
-        CheckConstraint("(destination = 'card') = (top_up_id IS NOT NULL)", name="card"),
+        CheckConstraint(
+            "(destination = 'card') = (num_nonnulls(top_up_id, subscription_invoice_id) = 1)", name="card"
+        ),
         CheckConstraint("(origin = 'withdrawal') = (withdrawal_id IS NOT NULL)", name="withdrawal"),
         CheckConstraint("(origin IN ('stripe', 'evidence')) = (requested_by IS NULL)", name="requested_by"),
         CheckConstraint(f"({one_of('state', BOOKED)}) = (transaction_id IS NOT NULL)", name="booked"),
@@ -125,6 +129,7 @@ class Refund(db.Model):  # type: ignore[name-defined, misc]
     reading_session_id: Mapped[int | None] = mapped_column(ForeignKey("reading_session.id"))
     source_transaction_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_transaction.id"))
     top_up_id: Mapped[int | None] = mapped_column(ForeignKey("top_up.id"))
+    subscription_invoice_id: Mapped[int | None] = mapped_column(ForeignKey("subscription_invoice.id"))
     withdrawal_id: Mapped[int | None] = mapped_column(ForeignKey("withdrawal.id"))
     reason: Mapped[str] = mapped_column(default="")
     plan: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
@@ -153,11 +158,12 @@ class Refund(db.Model):  # type: ignore[name-defined, misc]
 
     @property
     def source(self) -> tuple[str, int]:
-        """What it gives back: ``reading``, ``transaction`` or ``top_up``, and its number."""
+        """What it gives back: ``reading``, ``transaction``, ``top_up`` or ``invoice``, and its number."""
         for name, number in (
             ("reading", self.reading_session_id),
             ("transaction", self.source_transaction_id),
             ("top_up", self.top_up_id),
+            ("invoice", self.subscription_invoice_id),
         ):
             if number is not None:
                 return name, number

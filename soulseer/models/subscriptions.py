@@ -186,7 +186,16 @@ class SubscriptionInvoice(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint(one_of("state", INVOICE_STATES), name="state"),
         CheckConstraint("amount_paid >= 0", name="amount_paid"),
         CheckConstraint("(state = 'paid' AND amount_paid > 0) = (transaction_id IS NOT NULL)", name="booked"),
+        CheckConstraint(
+            "refunded_amount >= 0 AND disputed_amount >= 0 AND refunded_amount + disputed_amount <= amount_paid",
+            name="given_back",
+        ),
         Index("ix_subscription_invoice_subscription_id_id", "subscription_id", text("id DESC")),
+        Index(
+            "ix_subscription_invoice_stripe_payment_intent_id",
+            "stripe_payment_intent_id",
+            postgresql_where=text("stripe_payment_intent_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -201,11 +210,19 @@ class SubscriptionInvoice(db.Model):  # type: ignore[name-defined, misc]
     amount_due: Mapped[Decimal] = mapped_column(Money)
     amount_paid: Mapped[Decimal] = mapped_column(Money)
     currency: Mapped[str]
+    # Dollars of what was paid that went back to the card, and that are now disputed or lost.
+    refunded_amount: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    disputed_amount: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     hosted_url: Mapped[str | None]
     stripe_payment_intent_id: Mapped[str | None]
     transaction_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_transaction.id"), unique=True)
     issued_at: Mapped[datetime] = mapped_column(Instant)
     paid_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    @property
+    def amount(self) -> Decimal:
+        """What was paid: the most that may be given back."""
+        return self.amount_paid
 
 
 class SubscriptionMove(db.Model):  # type: ignore[name-defined, misc]

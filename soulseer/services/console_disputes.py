@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from soulseer.models.payments import TopUp
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import ReadingSession
+from soulseer.models.subscriptions import SubscriptionInvoice
 from soulseer.services.console import Listed, Window, listed, on_days, people_named
 
 MOST_READINGS = 20
@@ -26,10 +27,12 @@ MOST_READINGS = 20
 
 @dataclass(frozen=True)
 class Case:
-    """One dispute. ``entries``: every entry of its movements; ``owed``: what the client owes now, dollars."""
+    """One dispute, of a top-up or an ``invoice``. ``entries``: every entry of its movements; ``owed``: what the client
+    owes now, dollars."""
 
     dispute: Dispute
-    top_up: TopUp
+    top_up: TopUp | None
+    invoice: SubscriptionInvoice | None
     person: Person
     entries: Sequence[Any]
     responses: Sequence[Any]
@@ -82,15 +85,23 @@ def disputes(
         paid_by = select(TopUp.id).where(
             or_(TopUp.stripe_payment_intent_id == stripe, TopUp.stripe_charge_id == stripe)
         )
-        query = query.where(or_(Dispute.stripe_dispute_id == stripe, Dispute.top_up_id.in_(paid_by)))
+        billed = select(SubscriptionInvoice.id).where(SubscriptionInvoice.stripe_payment_intent_id == stripe)
+        query = query.where(
+            or_(
+                Dispute.stripe_dispute_id == stripe,
+                Dispute.top_up_id.in_(paid_by),
+                Dispute.subscription_invoice_id.in_(billed),
+            )
+        )
     return listed(query, Dispute.id, window)
 
 
 def case(dispute_id: int) -> Case:
     """One dispute in full; six statements. Raises NotFound."""
     row = db.session.execute(
-        select(Dispute, TopUp, Person, LedgerAccount.balance)
-        .join(TopUp, TopUp.id == Dispute.top_up_id)
+        select(Dispute, TopUp, SubscriptionInvoice, Person, LedgerAccount.balance)
+        .outerjoin(TopUp, TopUp.id == Dispute.top_up_id)
+        .outerjoin(SubscriptionInvoice, SubscriptionInvoice.id == Dispute.subscription_invoice_id)
         .join(Person, Person.id == Dispute.person_id)
         .outerjoin(
             LedgerAccount,
@@ -102,17 +113,19 @@ def case(dispute_id: int) -> Case:
     ).one_or_none()
     if row is None:
         raise NotFound(f"There is no dispute {dispute_id}.")
-    dispute, top_up, person, receivable = row
+    dispute, top_up, invoice, person, receivable = row
+    since = invoice.issued_at if top_up is None else top_up.created_at
     return Case(
         dispute,
         top_up,
+        invoice,
         person,
         _entries(dispute),
         _responses(dispute_id),
         db.session.scalars(
             select(SpendingHold).where(SpendingHold.person_id == person.id).order_by(SpendingHold.id.desc())
         ).all(),
-        _readings(person.id, top_up),
+        _readings(person.id, since),
         max(-(receivable or Decimal(0)), Decimal("0.00")),
     )
 
@@ -151,11 +164,11 @@ def _responses(dispute_id: int) -> Sequence[Any]:
     ).all()
 
 
-def _readings(client_id: int, top_up: TopUp) -> Sequence[Any]:
+def _readings(client_id: int, since: datetime) -> Sequence[Any]:
     return db.session.execute(
         select(ReadingSession, ReaderProfile.display_name)
         .join(ReaderProfile, ReaderProfile.person_id == ReadingSession.reader_id)
-        .where(ReadingSession.client_id == client_id, ReadingSession.created_at >= top_up.created_at)
+        .where(ReadingSession.client_id == client_id, ReadingSession.created_at >= since)
         .order_by(ReadingSession.id.desc())
         .limit(MOST_READINGS)
     ).all()

@@ -15,17 +15,18 @@ from soulseer.domain.money import parse_amount
 from soulseer.domain.refunds import RefundState
 from soulseer.models.people import Person
 from soulseer.models.refunds import Refund
+from soulseer.models.subscriptions import SubscriptionInvoice
 from soulseer.services import refund_plans, refunds, reversals
 from soulseer.services.console import Listed, Window, listed, on_days, people_named
 from soulseer.services.refund_plans import Plan
-from soulseer.services.reversals import TOP_UP, Source
+from soulseer.services.reversals import INVOICE, TO_CARD, Source
 
 _client, _asker, _decider = aliased(Person), aliased(Person), aliased(Person)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One refund: ``row`` has ``Refund``, ``client``, ``asked_by``, ``decided_by_name``. ``plan`` is what it would book
+    """One refund: ``row`` has ``Refund``, ``client``, ``asked_by``, ``decided_by_name``, ``subscription_id``. ``plan`` is what it would book
     now where it waits, None where it could not be booked any more (``obstacle`` says why)."""
 
     row: Row[Any]
@@ -78,10 +79,12 @@ def _refunds() -> Select:
             _client.handle.label("client"),
             _asker.handle.label("asked_by"),
             _decider.handle.label("decided_by_name"),
+            SubscriptionInvoice.subscription_id,
         )
         .join(_client, _client.id == Refund.person_id)
         .outerjoin(_asker, _asker.id == Refund.requested_by)
         .outerjoin(_decider, _decider.id == Refund.decided_by)
+        .outerjoin(SubscriptionInvoice, SubscriptionInvoice.id == Refund.subscription_invoice_id)
     )
 
 
@@ -130,7 +133,7 @@ def draft(source: Source, typed_amount: str, typed_minutes: str) -> Draft:
             raise Conflict("All of it was given back before.")
     except Conflict as error:
         return Draft(source, made, obstacle=error.detail)
-    whole = None if source.kind == TOP_UP else reversals.of(source)
+    whole = None if source.kind in TO_CARD else reversals.of(source)
     minutes = whole.minutes if whole else None
     if not typed_amount and not typed_minutes:
         return Draft(source, made, rest, minutes)
@@ -149,13 +152,23 @@ def _amount(source: Source, typed_amount: str, typed_minutes: str) -> Decimal:
         raise InvalidInput("amount", "Enter an amount or minutes, not both.")
     if typed_minutes:
         text = typed_minutes.strip()
-        if source.kind == TOP_UP or not (text.isascii() and text.isdigit() and len(text) < 7):
+        if source.kind in TO_CARD or not (text.isascii() and text.isdigit() and len(text) < 7):
             raise InvalidInput("minutes", "Enter a whole number of minutes.")
         return reversals.of(source).amount_of(int(text))
     try:
         return parse_amount(typed_amount)
     except ValueError as error:
         raise InvalidInput("amount", str(error)) from None
+
+
+def shown_under(source: Source) -> int:
+    """The number under which the console shows a source: an invoice stands on its subscription's page. Raises NotFound."""
+    if source.kind != INVOICE:
+        return source.id
+    found = db.session.get(SubscriptionInvoice, source.id)
+    if found is None:
+        raise NotFound(f"There is no invoice {source.id}.")
+    return found.subscription_id
 
 
 def _made(source: Source) -> Sequence[Refund]:

@@ -5,7 +5,6 @@ from datetime import date, datetime
 
 from sqlalchemy import Row, Select, or_, select
 
-from soulseer import gateways
 from soulseer.db import after_commit, db
 from soulseer.domain.errors import Conflict, InvalidInput, NotFound
 from soulseer.models.people import Person
@@ -121,13 +120,7 @@ def cancel(subscription_id: int, way: str, actor_id: int, reason: str, now: date
         reason=reason,
         details={"order": task.order_id, "kind": task.kind},
     )
-    order_id = task.order_id
-    after_commit(lambda: _enqueue(order_id))
+    about = f"order-{task.order_id}"
+    after_commit(lambda: subscription_orders.hasten(about))
     when = "now" if task.kind == "end" else "with its period"
     return f"Subscription {subscription_id} is being canceled and ends {when}."
-
-
-def _enqueue(order_id: int) -> None:
-    gateways.current().queue.enqueue(
-        "payments", "check_subscriptions", job_id=f"check_subscriptions-order-{order_id}"
-    )

@@ -3,17 +3,20 @@
 CHECKS: tuple[tuple[str, str], ...] = (
     (
         "chargebacks_follow_their_dispute",
-        """SELECT 'dispute ' || d.id, 'took ' || d.wallet_part || ' + ' || d.receivable_part || ' cents, the ledger '
-                  || coalesce(x.wallet, 0) || ' + ' || coalesce(x.receivable, 0)
+        """SELECT 'dispute ' || d.id, 'took ' || d.wallet_part || ' + ' || d.receivable_part || ' + ' || d.platform_part
+                  || ' cents, the ledger ' || coalesce(x.wallet, 0) || ' + ' || coalesce(x.receivable, 0) || ' + '
+                  || coalesce(x.platform, 0)
            FROM dispute d
                LEFT JOIN ledger_transaction t ON t.id = d.taken_transaction_id AND t.kind = 'chargeback'
                    AND t.idempotency_key = 'dispute\\:' || d.stripe_dispute_id || '\\:chargeback'
                LEFT JOIN LATERAL (
                    SELECT -sum(e.amount) FILTER (WHERE a.kind = 'client_wallet') AS wallet,
-                          -sum(e.amount) FILTER (WHERE a.kind = 'client_receivable') AS receivable
+                          -sum(e.amount) FILTER (WHERE a.kind = 'client_receivable') AS receivable,
+                          -sum(e.amount) FILTER (WHERE a.kind = 'platform_revenue') AS platform
                    FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
-                   WHERE e.transaction_id = t.id AND a.owner_id = d.person_id) x ON true
+                   WHERE e.transaction_id = t.id AND coalesce(a.owner_id, d.person_id) = d.person_id) x ON true
            WHERE d.wallet_part <> coalesce(x.wallet, 0) OR d.receivable_part <> coalesce(x.receivable, 0)
+               OR d.platform_part <> coalesce(x.platform, 0)
            UNION ALL
            SELECT 'transaction ' || t.id, 'a chargeback of no dispute' FROM ledger_transaction t
            WHERE t.kind = 'chargeback' AND t.idempotency_key NOT LIKE 'reconciliation\\:%'
@@ -42,7 +45,12 @@ CHECKS: tuple[tuple[str, str], ...] = (
         "disputed_amounts_agree",
         """SELECT 'top-up ' || u.id, u.disputed_amount || ' cents disputed, its disputes hold ' || coalesce(sum(d.taken_amount), 0)
            FROM top_up u LEFT JOIN dispute d ON d.top_up_id = u.id AND d.returned_transaction_id IS NULL
-           GROUP BY u.id HAVING u.disputed_amount <> coalesce(sum(d.taken_amount), 0)""",
+           GROUP BY u.id HAVING u.disputed_amount <> coalesce(sum(d.taken_amount), 0)
+           UNION ALL
+           SELECT 'invoice ' || i.id, i.disputed_amount || ' cents disputed, its disputes hold ' || coalesce(sum(d.taken_amount), 0)
+           FROM subscription_invoice i
+               LEFT JOIN dispute d ON d.subscription_invoice_id = i.id AND d.returned_transaction_id IS NULL
+           GROUP BY i.id HAVING i.disputed_amount <> coalesce(sum(d.taken_amount), 0)""",
     ),
     (
         # Disputes by their rows; what paid it, wrote it off or came of refunds and corrections by its entries.

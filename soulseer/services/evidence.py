@@ -17,6 +17,7 @@ from soulseer.models.payments import TopUp
 from soulseer.models.people import Login, Person
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import ReadingReceipt, ReadingSession, ReadingSessionEvent
+from soulseer.models.subscriptions import Plan, PlanPrice, Subscription, SubscriptionInvoice
 
 # A sign-in lasts two weeks: the one that paid is among these.
 BEFORE = timedelta(days=15)
@@ -45,11 +46,24 @@ class GivenBack:
 
 
 @dataclass(frozen=True)
+class Paid:
+    """The disputed payment, dollars: asked for at ``since``. ``plan`` and its subscription where it paid for one."""
+
+    amount: Decimal
+    since: datetime
+    paid_at: datetime | None
+    payment_intent_id: str | None
+    charge_id: str | None = None
+    plan: Plan | None = None
+    subscription: Subscription | None = None
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Everything, oldest first. ``paid_from`` is the address of the sign-in under which it was paid, where one is known."""
 
     dispute: Dispute
-    top_up: TopUp
+    payment: Paid
     person: Person
     readings: Sequence[Reading]
     given_back: Sequence[GivenBack]
@@ -61,23 +75,42 @@ def collect(dispute_id: int) -> Evidence:
     """All that there is about a dispute. Raises NotFound."""
     row = db.session.execute(
         select(Dispute, TopUp, Person)
-        .join(TopUp, TopUp.id == Dispute.top_up_id)
+        .outerjoin(TopUp, TopUp.id == Dispute.top_up_id)
         .join(Person, Person.id == Dispute.person_id)
         .where(Dispute.id == dispute_id)
     ).one_or_none()
     if row is None:
         raise NotFound(f"There is no dispute {dispute_id}.")
     dispute, top_up, person = row
-    sign_ins = _sign_ins(person.id, top_up.created_at - BEFORE)
-    earlier = [login for login in sign_ins if login.created_at <= top_up.created_at and login.address]
+    payment = _of_plan(dispute) if top_up is None else _of_top_up(top_up)
+    sign_ins = _sign_ins(person.id, payment.since - BEFORE)
+    earlier = [login for login in sign_ins if login.created_at <= payment.since and login.address]
     return Evidence(
         dispute,
-        top_up,
+        payment,
         person,
-        _readings(person.id, top_up.created_at),
-        _given_back(person.id, top_up.created_at),
+        _readings(person.id, payment.since),
+        _given_back(person.id, payment.since),
         sign_ins,
         earlier[-1].address if earlier else None,
+    )
+
+
+def _of_top_up(row: TopUp) -> Paid:
+    return Paid(row.amount, row.created_at, row.paid_at, row.stripe_payment_intent_id, row.stripe_charge_id)
+
+
+def _of_plan(dispute: Dispute) -> Paid:
+    invoice, plan, subscription = db.session.execute(
+        select(SubscriptionInvoice, Plan, Subscription)
+        .join(Subscription, Subscription.id == SubscriptionInvoice.subscription_id)
+        .join(PlanPrice, PlanPrice.id == Subscription.plan_price_id)
+        .join(Plan, Plan.id == PlanPrice.plan_id)
+        .where(SubscriptionInvoice.id == dispute.subscription_invoice_id)
+    ).one()
+    intent = invoice.stripe_payment_intent_id
+    return Paid(
+        invoice.amount, invoice.issued_at, invoice.paid_at, intent, plan=plan, subscription=subscription
     )
 
 

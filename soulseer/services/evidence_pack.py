@@ -10,6 +10,10 @@ WHAT_IT_IS = (
     "SoulSeer sells live readings (text, voice, video) with independent readers, charged by the minute out of a prepaid "
     "wallet. The disputed payment added money to that wallet."
 )
+OF_A_PLAN = (
+    "SoulSeer sells live readings (text, voice, video) with independent readers, and plans that are paid by the month or the "
+    "year until they are cancelled, which takes one click. The disputed payment was for a plan."
+)
 # Stripe takes 20,000 characters of a log.
 LONGEST_LOG = 19_000
 
@@ -29,24 +33,24 @@ def file_name(evidence: Evidence) -> str:
 
 def render(evidence: Evidence, now: datetime) -> bytes:
     """The pack as a PDF."""
-    dispute, top_up, person = evidence.dispute, evidence.top_up, evidence.person
+    dispute, payment, person = evidence.dispute, evidence.payment, evidence.person
     made = pdf.Document(
         f"Evidence on dispute {dispute.stripe_dispute_id}",
         f"SoulSeer, dispute {dispute.stripe_dispute_id}",
         now,
     )
-    made.paragraph(WHAT_IT_IS)
+    made.paragraph(_what_it_is(evidence))
     made.paragraph(
         f"Made on {instant(now)} from the records of the service. All times are UTC, all amounts US dollars."
     )
     made.heading("The payment")
     made.facts(
         [
-            ("Paid", f"{dollars(top_up.amount)} on {instant(top_up.paid_at)}"),
-            ("Asked for by the customer", instant(top_up.created_at)),
+            ("Paid", f"{dollars(payment.amount)} on {instant(payment.paid_at)}"),
+            ("Asked for by the customer" if payment.plan is None else "Billed", instant(payment.since)),
             (
                 "Payment at Stripe",
-                f"{top_up.stripe_payment_intent_id or '–'}, charge {top_up.stripe_charge_id or '–'}",
+                f"{payment.payment_intent_id or '–'}, charge {payment.charge_id or '–'}",
             ),
             (
                 "Disputed",
@@ -59,6 +63,7 @@ def render(evidence: Evidence, now: datetime) -> bytes:
             ("Network address of the paying sign-in", evidence.paid_from or "not known"),
         ]
     )
+    _plan(made, evidence)
     _readings(made, evidence)
     made.heading("Given back since the payment")
     if evidence.given_back:
@@ -79,6 +84,27 @@ def render(evidence: Evidence, now: datetime) -> bytes:
     else:
         made.paragraph("None in this time.")
     return made.content()
+
+
+def _what_it_is(evidence: Evidence) -> str:
+    return WHAT_IT_IS if evidence.payment.plan is None else OF_A_PLAN
+
+
+def _plan(made: pdf.Document, evidence: Evidence) -> None:
+    plan, subscription = evidence.payment.plan, evidence.payment.subscription
+    if plan is None or subscription is None:
+        return
+    made.heading("The plan")
+    made.facts(
+        [
+            ("Plan", plan.name),
+            ("Chosen by the customer", instant(subscription.created_at)),
+            ("State", subscription.state.replace("_", " ")),
+            ("Paid until", instant(subscription.current_period_end)),
+            ("Cancelled for the end of its period", "yes" if subscription.cancel_at_period_end else "no"),
+            ("Ended", instant(subscription.ended_at)),
+        ]
+    )
 
 
 def _readings(made: pdf.Document, evidence: Evidence) -> None:
@@ -127,7 +153,7 @@ def fields(evidence: Evidence, statement: str) -> dict[str, str]:
     """The evidence as Stripe's own fields; ``statement`` is what staff say themselves."""
     had = [reading for reading in evidence.readings if reading.session.minutes_billed]
     given = {
-        "product_description": WHAT_IT_IS,
+        "product_description": _what_it_is(evidence),
         "customer_name": evidence.person.handle,
         "customer_email_address": evidence.person.email or "",
         "customer_purchase_ip": evidence.paid_from or "",

@@ -44,7 +44,12 @@ CHECKS: tuple[tuple[str, str], ...] = (
         "refunded_amounts_agree",
         """SELECT 'top-up ' || u.id, u.refunded_amount || ' cents refunded, refunds over ' || coalesce(sum(r.amount), 0)
            FROM top_up u LEFT JOIN refund r ON r.top_up_id = u.id AND r.state IN ('approved', 'sent', 'settled')
-           GROUP BY u.id HAVING u.refunded_amount <> coalesce(sum(r.amount), 0)""",
+           GROUP BY u.id HAVING u.refunded_amount <> coalesce(sum(r.amount), 0)
+           UNION ALL
+           SELECT 'invoice ' || i.id, i.refunded_amount || ' cents refunded, refunds over ' || coalesce(sum(r.amount), 0)
+           FROM subscription_invoice i
+               LEFT JOIN refund r ON r.subscription_invoice_id = i.id AND r.state IN ('approved', 'sent', 'settled')
+           GROUP BY i.id HAVING i.refunded_amount <> coalesce(sum(r.amount), 0)""",
     ),
     (
         # What was given back of a movement, by its refunds and by the readers' side of their entries.
@@ -90,5 +95,5 @@ GUARDS = (
 CONSTRAINTS = (
     *("ck_reversal_refunded", "ck_reversal_reader_refunded", "ck_reversal_platform_refunded"),
     *("ck_refund_four_eyes", "ck_refund_approval", "ck_refund_booked", "ck_top_up_refunded_amount"),
-    *("uq_refund_transaction_id", "uq_refund_stripe_refund_id"),
+    *("uq_refund_transaction_id", "uq_refund_stripe_refund_id", "ck_subscription_invoice_given_back"),
 )

@@ -7,7 +7,7 @@ from soulseer import gateways
 from soulseer.gateways import stripe_refunds
 from soulseer.gateways.stripe import known
 from soulseer.gateways.stripe_refunds import StripeRefund
-from soulseer.services import refund_sending
+from soulseer.services import refund_adoption
 from soulseer.services.refund_sending import Outcome
 from soulseer.services.stripe_events import (
     PROCESSED,
@@ -58,7 +58,7 @@ def apply(event: EventInHand, question: Question, words: list[StripeRefund] | No
     """Record Stripe's word on each refund."""
     if words is None:
         return quarantined(f"Stripe does not know the refund {question.stripe_id}")
-    outcomes = [refund_sending.record(word, now) for word in words]
+    outcomes = [refund_adoption.record(word, now) for word in words]
     if Outcome.MISMATCH in outcomes:
         # record() has raised the alert.
         return quarantined("a refund is not as it was recorded", alert=False)

@@ -27,6 +27,12 @@ WORDS: dict[tuple[str, RefundState], tuple[str, str]] = {
     ("wallet", RefundState.CANCELLED): ("Not made", "The request for it was taken back."),
 }
 
+# What was paid for a plan never was in the wallet.
+OF_A_PLAN = {
+    RefundState.APPROVED: ("Approved", "It is being handed to Stripe."),
+    RefundState.FAILED: ("Did not go through", "Please write to us: we find another way."),
+}
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -45,7 +51,9 @@ class Shown:
 
     @property
     def _words(self) -> tuple[str, str]:
-        return WORDS[self.refund.destination, RefundState(self.refund.state)]
+        state = RefundState(self.refund.state)
+        words = WORDS[self.refund.destination, state]
+        return words if self.refund.subscription_invoice_id is None else OF_A_PLAN.get(state, words)
 
 
 def of_person(person_id: int, limit: int, before: int | None = None) -> Sequence[Shown]:

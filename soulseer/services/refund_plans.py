@@ -16,8 +16,9 @@ from soulseer.domain.refunds import Destination
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.payments import TopUp
 from soulseer.models.people import Person
+from soulseer.models.subscriptions import Subscription, SubscriptionInvoice
 from soulseer.services import earnings, ledger, promotions, reversals
-from soulseer.services.reversals import NOTHING, TOP_UP, TRANSACTION, Reversible, Source
+from soulseer.services.reversals import INVOICE, NOTHING, TOP_UP, TRANSACTION, Reversible, Source
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,23 @@ def plan(source: Source, amount: Decimal) -> Plan:
 
     Raises NotFound, Conflict where nothing of it can be given back, InvalidInput (``amount``) above the rest.
     """
+    if source.kind == INVOICE:
+        return _of_invoice(source, amount)
     return _to_card(source, amount) if source.kind == TOP_UP else _to_wallet(source, amount)
 
 
 def rest_of(source: Source) -> Decimal:
     """What may still be given back, dollars. Raises NotFound, Conflict."""
+    if source.kind == INVOICE:
+        return refundable(_invoice(source)[0])
     return refundable(_top_up(source)) if source.kind == TOP_UP else reversals.of(source).rest
 
 
-def refundable(top_up: TopUp) -> Decimal:
+def refundable(payment: TopUp | SubscriptionInvoice) -> Decimal:
     """What of a payment may still go back to its card, dollars."""
-    if top_up.state != "paid" or top_up.stripe_payment_intent_id is None:
+    if payment.state != "paid" or payment.stripe_payment_intent_id is None:
         return NOTHING
-    return max(top_up.amount - top_up.refunded_amount - top_up.disputed_amount, NOTHING)
+    return max(payment.amount - payment.refunded_amount - payment.disputed_amount, NOTHING)
 
 
 def _within(amount: Decimal, rest: Decimal) -> None:
@@ -165,6 +170,34 @@ def _to_card(source: Source, amount: Decimal) -> Plan:
         top_up.refunded_amount,
         rest,
     )
+
+
+def _invoice(source: Source) -> tuple[SubscriptionInvoice, int]:
+    """The invoice, and who paid it."""
+    found = db.session.execute(
+        select(SubscriptionInvoice, Subscription.person_id)
+        .join(Subscription, Subscription.id == SubscriptionInvoice.subscription_id)
+        .where(SubscriptionInvoice.id == source.id)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no invoice {source.id}.")
+    invoice, person_id = found
+    if invoice.transaction_id is None or invoice.stripe_payment_intent_id is None:
+        raise Conflict(f"Nothing was paid for invoice {source.id}: it is {invoice.state}.")
+    return invoice, person_id
+
+
+def _of_invoice(source: Source, amount: Decimal) -> Plan:
+    """What a plan cost was the platform's at once: the platform gives all of it back."""
+    invoice, person_id = _invoice(source)
+    rest = refundable(invoice)
+    _within(amount, rest)
+    rows: list[tuple[A, int | None, Decimal]] = [
+        (A.PLATFORM_REVENUE, None, -amount),
+        (A.STRIPE_CLEARING, None, amount),
+    ]
+    return Plan(source, Destination.CARD, person_id, amount, _entries(rows), invoice.refunded_amount, rest)
 
 
 def _entries(rows: list[tuple[A, int | None, Decimal]]) -> tuple[Entry, ...]:

@@ -1,37 +1,44 @@
 """Refunds to the card: Stripe is asked under the row's own key, and what it says is recorded, once, in whatever order.
 
-What Stripe refuses, or a bank sends back later, returns to the wallet. A refund that somebody made in Stripe's own
-dashboard has left Stripe already: it is adopted, from the wallet as far as that goes, the rest owed by the client.
+What Stripe refuses, or a bank sends back later, returns to the wallet; what was given back of a subscription's invoice,
+to the platform. A refund that somebody made in Stripe's own dashboard has left Stripe already: it is adopted
+(services/refund_adoption.py).
 """
 
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import select
 
 from soulseer import gateways
 from soulseer.db import db
 from soulseer.domain.accounts import AccountKind as A
-from soulseer.domain.money import from_cents, to_cents
-from soulseer.domain.refunds import BOOKED, Destination, Origin, RefundState
+from soulseer.domain.money import to_cents
+from soulseer.domain.refunds import BOOKED, RefundState
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways import stripe_refunds
 from soulseer.gateways.stripe import StripeRefused
 from soulseer.gateways.stripe_refunds import UNDECIDED, StripeRefund
 from soulseer.models.payments import TopUp
 from soulseer.models.refunds import Refund
-from soulseer.services import comparing, holds, ledger, refund_plans, refunds, subscription_invoices
-from soulseer.services.refund_plans import Entry, Plan
-from soulseer.services.reversals import NOTHING, TOP_UP, Source
+from soulseer.models.subscriptions import SubscriptionInvoice
+from soulseer.services import comparing, holds, ledger, refunds
+from soulseer.services.reversals import NOTHING, TO_CARD
+
+Payment = TopUp | SubscriptionInvoice
 
 LEAST_WAIT, MOST_WAIT = timedelta(minutes=2), timedelta(hours=6)
 # Stripe keeps idempotency keys for at least 24 hours: past them its list is asked first.
 KEY_HOLDS = timedelta(hours=20)
 METADATA = "soulseer_refund"
+# What of Stripe's states says that the money came back.
+OVER = ("failed", "canceled")
 SENDABLE = (RefundState.APPROVED.value, RefundState.SENT.value)
-REFUSED = "The payment service did not take this refund. The money is in your wallet again."
-CAME_BACK = "Your bank sent the money back: the card may be closed. It is in your wallet again."
+REFUSED = "The payment service did not take this refund."
+CAME_BACK = "Your bank sent the money back: the card may be closed."
+IN_WALLET = " It is in your wallet again."
 
 
 class Outcome(StrEnum):
@@ -42,6 +49,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNCHANGED = "unchanged"
     MISMATCH = "mismatch"
+    # Nobody asked for it here.
+    FOREIGN = "foreign"
     # Its payment is not here, or has too little left for it: it may fit later.
     EARLY = "early"
 
@@ -67,15 +76,17 @@ def claim_due(now: datetime, refund_id: int | None = None) -> Refund | None:
         .execution_options(populate_existing=True)
     ).one_or_none()
     if refund is not None:
-        refund.next_check_at = now + min(max(now - refund.requested_at, LEAST_WAIT), MOST_WAIT)
+        # Since it was approved, where it waited for that.
+        begun = refund.decided_at or refund.requested_at
+        refund.next_check_at = now + min(max(now - begun, LEAST_WAIT), MOST_WAIT)
     return refund
 
 
 def payment_of(refund: Refund) -> str:
     """The payment intent that a refund to the card gives back of."""
-    intent: str | None = db.session.scalar(
-        select(TopUp.stripe_payment_intent_id).where(TopUp.id == refund.top_up_id)
-    )
+    kind: Any = TopUp if refund.subscription_invoice_id is None else SubscriptionInvoice
+    number = refund.top_up_id if refund.subscription_invoice_id is None else refund.subscription_invoice_id
+    intent: str | None = db.session.scalar(select(kind.stripe_payment_intent_id).where(kind.id == number))
     if intent is None:
         raise LookupError(f"refund {refund.id} has no payment")
     return intent
@@ -109,25 +120,25 @@ def _made_before(payment_intent_id: str, name: str) -> StripeRefund | None:
 
 
 def record(word: StripeRefund, now: datetime) -> Outcome:
-    """Bring our refund to what Stripe says of it; adopt one that is not ours.
+    """Bring our refund to what Stripe says of it; FOREIGN where it is not ours (services/refund_adoption.py).
 
     ``word`` comes from Stripe itself, never from an event. What disagrees raises an alert and changes nothing.
     """
-    refund_id = _ours(word)
+    refund_id = ours(word)
     if refund_id is None:
-        return _adopt(word, now)
-    top_up = _locked_top_up_of(refund_id)
+        return Outcome.FOREIGN
+    payment = _locked_payment_of(refund_id)
     refund = refunds.locked(refund_id)
-    wrong = _disagreement(refund, top_up, word)
+    wrong = _disagreement(refund, payment, word)
     if wrong is not None:
         text = f"Refund {refund.id}, {word.id}: {wrong}"
         ledger.raise_alert("refund_mismatch", text, now, reference=f"refund:{refund.id}")
         return Outcome.MISMATCH
     refund.stripe_refund_id = word.id
-    return _move_on(refund, top_up, word, now)
+    return move_on(refund, payment, word, now)
 
 
-def _ours(word: StripeRefund) -> int | None:
+def ours(word: StripeRefund) -> int | None:
     """Our refund's id: by Stripe's, or by our own name for it, where a crash came before we recorded that."""
     known = db.session.scalar(select(Refund.id).where(Refund.stripe_refund_id == word.id))
     if known is not None:
@@ -140,32 +151,41 @@ def _ours(word: StripeRefund) -> int | None:
     return named.id if named is not None and reference(named) == word.metadata[METADATA] else None
 
 
-def _locked_top_up_of(refund_id: int) -> TopUp:
-    top_up_id = refunds.found(refund_id).top_up_id
-    if top_up_id is None:
-        raise LookupError(f"refund {refund_id} is not of a top-up")
-    return refunds.lock_top_up(top_up_id)
+def _locked_payment_of(refund_id: int) -> Payment:
+    source = refunds.source_of(refunds.found(refund_id))
+    if source.kind not in TO_CARD:
+        raise LookupError(f"refund {refund_id} is not to a card")
+    return refunds.lock_payment(source)
 
 
-def _disagreement(refund: Refund, top_up: TopUp, word: StripeRefund) -> str | None:
+def _disagreement(refund: Refund, payment: Payment, word: StripeRefund) -> str | None:
     expected = {
         "id": (refund.stripe_refund_id or word.id, word.id),
         "amount": (to_cents(refund.amount), word.amount_cents),
         "currency": (refund.currency, word.currency),
-        "payment": (top_up.stripe_payment_intent_id, word.payment_intent_id),
+        "payment": (payment.stripe_payment_intent_id, word.payment_intent_id),
     }
     if RefundState(refund.state) not in BOOKED:
         expected["state"] = ("booked", refund.state)
+    if _was_refused(refund) and word.status not in OVER:
+        # The money was put back here, and has left Stripe all the same.
+        expected["state"] = (refund.state, word.status)
     return "; ".join(comparing.differing(expected)) or None
 
 
-def _move_on(refund: Refund, top_up: TopUp, word: StripeRefund, now: datetime) -> Outcome:
+def _was_refused(refund: Refund) -> bool:
+    """Whether it came back because Stripe had made none, rather than from the payer's bank."""
+    return refund.state == RefundState.FAILED.value and refund.stripe_refund_id is None
+
+
+def move_on(refund: Refund, payment: Payment, word: StripeRefund, now: datetime) -> Outcome:
+    """Bring a booked refund, locked with its payment, to what Stripe says of it."""
     state = RefundState(refund.state)
     if state is RefundState.FAILED:
         # It came back: whatever is said of it later, the money went to the wallet once.
         return Outcome.UNCHANGED
-    if word.status in ("failed", "canceled"):
-        _fail(refund, top_up, CAME_BACK, word.failure_reason or word.status, now)
+    if word.status in OVER:
+        _fail(refund, payment, CAME_BACK, word.failure_reason or word.status, now)
         return Outcome.FAILED
     if word.status == "succeeded":
         if state is RefundState.SETTLED:
@@ -184,8 +204,8 @@ def _move_on(refund: Refund, top_up: TopUp, word: StripeRefund, now: datetime) -
 
 
 def record_refusal(refund_id: int, now: datetime) -> Outcome:
-    """Stripe refused for good and has made none: the money goes back to the wallet. Nothing where that is over."""
-    top_up = _locked_top_up_of(refund_id)
+    """Stripe refused for good and has made none: the money goes back whence it came. Nothing where that is over."""
+    payment = _locked_payment_of(refund_id)
     refund = refunds.locked(refund_id)
     if refund.state != RefundState.APPROVED.value or refund.stripe_refund_id is not None:
         text = (
@@ -194,19 +214,20 @@ def record_refusal(refund_id: int, now: datetime) -> Outcome:
         ledger.raise_alert("refund_unknown_at_stripe", text, now, reference=f"refund:{refund.id}")
         refund.next_check_at = None
         return Outcome.MISMATCH
-    _fail(refund, top_up, REFUSED, "refused", now)
+    _fail(refund, payment, REFUSED, "refused", now)
     return Outcome.FAILED
 
 
-def _fail(refund: Refund, top_up: TopUp, words: str, why: str, now: datetime) -> None:
-    """Give the money back to whom it was taken from: the wallet; what was owed for it is owed no longer."""
-    wallet, receivable = holds.lock_debt(refund.person_id, now)
-    was_owed = sum(
-        (-Decimal(row["amount"]) for row in refund.plan if row["account"] == A.CLIENT_RECEIVABLE.value),
-        NOTHING,
-    )
-    to_debt = min(was_owed, holds.owed(refund.person_id))
-    parts = ((wallet, refund.amount - to_debt), (receivable, to_debt))
+def _fail(refund: Refund, payment: Payment, words: str, why: str, now: datetime) -> None:
+    """Give the money back to whom it was taken from: the wallet; what was owed for it is owed no longer. Of an invoice
+    the platform has it again, and somebody finds the client another way."""
+    if isinstance(payment, TopUp):
+        parts = _to_client(refund, now)
+        words += IN_WALLET
+    else:
+        parts = [(ledger.account_id(A.PLATFORM_REVENUE), refund.amount)]
+        text = f"Refund {refund.id}: {refund.amount} of {refunds.source_of(refund)} did not reach the card: {why}"
+        ledger.raise_alert("refund_came_back", text, now, reference=f"refund:{refund.id}")
     refund.returned_transaction_id, _ = ledger.post(
         TransferKind.REFUND_FAILED,
         f"refund:{refund.id}:failed",
@@ -215,11 +236,11 @@ def _fail(refund: Refund, top_up: TopUp, words: str, why: str, now: datetime) ->
             *(ledger.Posting(account, part) for account, part in parts if part > 0),
         ],
         now,
-        stripe_reference=top_up.stripe_payment_intent_id,
+        stripe_reference=payment.stripe_payment_intent_id,
         reverses_id=refund.transaction_id,
         memo=f"Refund {refund.id} came back: {why}"[:200],
     )
-    top_up.refunded_amount -= refund.amount
+    payment.refunded_amount -= refund.amount
     refund.state, refund.failed_at, refund.failure = RefundState.FAILED.value, now, words
     refund.next_check_at = None
     holds.pay_debt(refund.person_id, now)
@@ -228,74 +249,15 @@ def _fail(refund: Refund, top_up: TopUp, words: str, why: str, now: datetime) ->
     refunds.tell(refund, now)
 
 
-def _adopt(word: StripeRefund, now: datetime) -> Outcome:
-    """Book a refund that was made at Stripe and not here."""
-    found = db.session.scalar(
-        select(TopUp.id).where(
-            TopUp.stripe_payment_intent_id == word.payment_intent_id, TopUp.state == "paid"
-        )
+def _to_client(refund: Refund, now: datetime) -> list[tuple[int, Decimal]]:
+    """How much of it goes to the wallet, and how much to what was owed for it."""
+    wallet, receivable = holds.lock_debt(refund.person_id, now)
+    was_owed = sum(
+        (-Decimal(row["amount"]) for row in refund.plan if row["account"] == A.CLIENT_RECEIVABLE.value),
+        NOTHING,
     )
-    if found is None and word.payment_intent_id is not None:
-        booked = subscription_invoices.paid_by(word.payment_intent_id)
-        if booked is not None:
-            # Not ours to book without somebody who looks: reconciliation proposes the entry.
-            text = f"{word.id}: {from_cents(word.amount_cents)} of a subscription's invoice (transaction {booked}) was given back in Stripe’s dashboard"
-            ledger.raise_alert("subscription_refund", text, now, reference=word.id)
-            return Outcome.MISMATCH
-    if found is None or word.payment_intent_id is None:
-        return Outcome.EARLY
-    if word.status in ("failed", "canceled"):
-        # It went and came back before anybody told us: nothing to book.
-        return Outcome.UNCHANGED
-    top_up = refunds.lock_top_up(found)
-    if _ours(word) is not None:
-        return record(word, now)
-    amount = from_cents(word.amount_cents)
-    if word.currency != top_up.currency:
-        text = f"{word.id} gives {amount} {word.currency} of top-up {top_up.id} in {top_up.currency}"
-        ledger.raise_alert("refund_mismatch", text, now, reference=word.id)
-        return Outcome.MISMATCH
-    if amount > refund_plans.refundable(top_up):
-        # One of ours that Stripe will refuse for it may still stand in its place.
-        return Outcome.EARLY
-    refund = _adopted(top_up, word, amount, now)
-    text = f"Refund {refund.id}: {amount} of top-up {top_up.id} was given back in Stripe’s dashboard ({word.id})."
-    ledger.raise_alert("refund_adopted", text, now, reference=f"refund:{refund.id}")
-    return _move_on(refund, top_up, word, now)
-
-
-def _adopted(top_up: TopUp, word: StripeRefund, amount: Decimal, now: datetime) -> Refund:
-    holds.lock_debt(top_up.person_id, now)
-    cash = min(amount, ledger.balance(A.CLIENT_WALLET, top_up.person_id))
-    rows = (
-        (A.CLIENT_WALLET, top_up.person_id, -cash),
-        (A.CLIENT_RECEIVABLE, top_up.person_id, cash - amount),
-        (A.STRIPE_CLEARING, None, amount),
-    )
-    plan = Plan(
-        Source(TOP_UP, top_up.id),
-        Destination.CARD,
-        top_up.person_id,
-        amount,
-        tuple(Entry(kind, owner, part) for kind, owner, part in rows if part),
-        top_up.refunded_amount,
-        refund_plans.refundable(top_up),
-    )
-    refund = Refund(
-        person_id=top_up.person_id,
-        destination=Destination.CARD.value,
-        origin=Origin.STRIPE.value,
-        needs_approval=False,
-        reason="Made in Stripe’s dashboard",
-        stripe_refund_id=word.id,
-        **refunds.described(plan, now),
-    )
-    db.session.add(refund)
-    db.session.flush()
-    refunds.book(refund, plan, now, actor_id=None)
-    if cash < amount:
-        holds.review(top_up.person_id, now)
-    return refund
+    to_debt = min(was_owed, holds.owed(refund.person_id))
+    return [(wallet, refund.amount - to_debt), (receivable, to_debt)]
 
 
 def due(now: datetime) -> list[int]:

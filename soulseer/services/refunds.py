@@ -27,11 +27,27 @@ from soulseer.domain.transfers import TransferKind
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.payments import TopUp
 from soulseer.models.refunds import Refund
-from soulseer.services import audit, earnings, holds, ledger, mail, promotions, refund_plans, reversals
+from soulseer.models.subscriptions import SubscriptionInvoice
+from soulseer.services import (
+    audit,
+    earnings,
+    holds,
+    ledger,
+    mail,
+    promotions,
+    refund_plans,
+    reversals,
+    subscription_returns,
+)
 from soulseer.services.refund_plans import Plan
-from soulseer.services.reversals import NOTHING, READING, TOP_UP, TRANSACTION, Source
+from soulseer.services.reversals import INVOICE, NOTHING, READING, TO_CARD, TOP_UP, TRANSACTION, Source
 
-COLUMNS = {READING: "reading_session_id", TRANSACTION: "source_transaction_id", TOP_UP: "top_up_id"}
+COLUMNS = {
+    READING: "reading_session_id",
+    TRANSACTION: "source_transaction_id",
+    TOP_UP: "top_up_id",
+    INVOICE: "subscription_invoice_id",
+}
 JOB = "send_refunds"
 TRANSFERS_OF = {
     Destination.WALLET: TransferKind.REFUND_TO_WALLET,
@@ -105,10 +121,17 @@ def described(plan: Plan, now: datetime) -> dict[str, object]:
 
 def lock_source(source: Source, now: datetime) -> None:
     """Let nobody else give back of the same thing until this transaction ends. Raises NotFound, Conflict."""
-    if source.kind == TOP_UP:
-        lock_top_up(source.id)
+    if source.kind in TO_CARD:
+        lock_payment(source)
     else:
         reversals.lock(source, now)
+
+
+def lock_payment(source: Source) -> TopUp | SubscriptionInvoice:
+    """What was paid by card, with its row locked. Raises NotFound."""
+    if source.kind == INVOICE:
+        return subscription_returns.lock_invoice(source.id)
+    return lock_top_up(source.id)
 
 
 def lock_top_up(top_up_id: int) -> TopUp:
@@ -126,7 +149,7 @@ def locked_plan(source: Source, amount: Decimal) -> Plan:
     if source.kind == TOP_UP:
         person_id = db.session.get_one(TopUp, source.id).person_id
         ledger.lock_accounts(money_of(person_id))
-    else:
+    elif source.kind != INVOICE:
         whole = reversals.of(source)
         readers = [] if whole.reader_id is None else [whole.reader_id]
         ledger.lock_accounts(money_of(whole.client_id), earnings_of=readers, credit_of=[whole.client_id])
@@ -265,8 +288,8 @@ def book(refund: Refund, plan: Plan, now: datetime, *, actor_id: int | None, rea
     Source and accounts are locked, and ``plan`` was made under these locks.
     """
     source = plan.source
-    if source.kind == TOP_UP:
-        stripe_reference = _raise_refunded(source.id, plan.amount)
+    if source.kind in TO_CARD:
+        stripe_reference = _raise_refunded(source, plan.amount)
     else:
         stripe_reference = None
         _take_back(plan, now)
@@ -318,11 +341,17 @@ def _give_credit_back(plan: Plan, transaction_id: int, now: datetime) -> None:
         promotions.give_back(plan.person_id, purpose, credit, transaction_id, now)
 
 
-def _raise_refunded(top_up_id: int, amount: Decimal) -> str | None:
-    top_up = db.session.get_one(TopUp, top_up_id)
-    top_up.refunded_amount += amount
+def _raise_refunded(source: Source, amount: Decimal) -> str | None:
+    payment: TopUp | SubscriptionInvoice
+    if source.kind == INVOICE:
+        payment = db.session.get_one(SubscriptionInvoice, source.id)
+    else:
+        payment = db.session.get_one(TopUp, source.id)
+    payment.refunded_amount += amount
     db.session.flush()
-    return top_up.stripe_payment_intent_id
+    if isinstance(payment, SubscriptionInvoice):
+        subscription_returns.hasten(payment.subscription_id)
+    return payment.stripe_payment_intent_id
 
 
 def send_soon(refund: Refund) -> None:
@@ -353,6 +382,7 @@ def tell(refund: Refund, now: datetime) -> None:
     values: Mapping[str, str] = {
         "amount": str(refund.amount),
         "destination": refund.destination,
+        "paid_for": "wallet" if refund.subscription_invoice_id is None else "plan",
         "refund": str(refund.id),
         "failure": refund.failure or "",
     }

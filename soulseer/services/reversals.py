@@ -22,13 +22,16 @@ from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from soulseer.models.readings import ReadingReceipt, ReadingSession
 from soulseer.models.refunds import Reversal
 
-READING, TRANSACTION, TOP_UP = "reading", "transaction", "top_up"
+READING, TRANSACTION, TOP_UP, INVOICE = "reading", "transaction", "top_up", "invoice"
+# What was paid by card goes back to it; the rest goes back to the wallet that paid.
+TO_CARD = (TOP_UP, INVOICE)
 NOTHING = Decimal("0.00")
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is given back: ``kind`` is ``reading``, ``transaction`` or ``top_up``, ``id`` its number."""
+    """What is given back: ``kind`` is ``reading``, ``transaction``, ``top_up`` or ``invoice`` (of a subscription), ``id``
+    its number."""
 
     kind: str
     id: int

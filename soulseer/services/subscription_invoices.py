@@ -12,27 +12,16 @@ from soulseer.domain.accounts import AccountKind
 from soulseer.domain.money import CURRENCY, from_cents
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.stripe_subscriptions import StripeInvoice
-from soulseer.models.ledger import LedgerTransaction
 from soulseer.models.subscriptions import INVOICE_MOVES, Plan, Subscription, SubscriptionInvoice
 from soulseer.services import audit, comparing, ledger, plans, subscription_mails
 
 # What a whole period is billed by.
-_WHOLE = ("subscription_create", "subscription_cycle")
+WHOLE = ("subscription_create", "subscription_cycle")
 
 
 def key_of(stripe_invoice_id: str) -> str:
     """The ledger's name of what an invoice brought."""
     return f"subscription:invoice:{stripe_invoice_id}"
-
-
-def paid_by(payment_intent_id: str) -> int | None:
-    """The ledger transaction of the invoice that this payment settled; None where it settled none."""
-    return db.session.scalar(
-        select(LedgerTransaction.id).where(
-            LedgerTransaction.stripe_reference == payment_intent_id,
-            LedgerTransaction.kind == TransferKind.SUBSCRIPTION.value,
-        )
-    )
 
 
 def record(row: Subscription, plan: Plan, customer_id: str, said: StripeInvoice, now: datetime) -> str:
@@ -124,7 +113,7 @@ def _disagreement(row: Subscription, plan: Plan, customer_id: str, said: StripeI
         expected["payment intent"] = (True, said.payment_intent_id is not None)
     wrong = comparing.differing(expected)
     # A whole period costs what some plan of this audience costs or did; a trial nothing.
-    if said.billing_reason in _WHOLE and said.total_cents:
+    if said.billing_reason in WHOLE and said.total_cents:
         known = plans.known_amounts(plan.audience)
         if from_cents(said.total_cents) not in known:
             wrong.append(f"total: {from_cents(said.total_cents)} is no price of a plan")

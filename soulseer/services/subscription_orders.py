@@ -14,6 +14,7 @@ from soulseer.models.subscriptions import LIVE, PlanPrice, Subscription, Subscri
 from soulseer.services import subscription_mirror, subscriptions
 from soulseer.services.subscription_mirror import Word
 
+JOB = "check_subscriptions"
 # A request that is still under way is left alone for so long.
 FIRST_CHECK, AGAIN, MOST_WAIT = timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=1)
 # Past these Stripe may have forgotten the key: what was not done by then is not done any more.
@@ -186,6 +187,11 @@ def claim_due(now: datetime) -> Task | None:
             continue
         order.next_check_at = now + min(max(now - order.created_at, AGAIN), MOST_WAIT)
         return _task(row, order)
+
+
+def hasten(about: str) -> None:
+    """Have a worker run the sweep right away; ``about`` names what for, so that the same is asked for once."""
+    gateways.current().queue.enqueue("payments", JOB, job_id=f"{JOB}-{about}")
 
 
 def due_count(now: datetime) -> int:

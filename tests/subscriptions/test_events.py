@@ -236,18 +236,3 @@ def test_the_database_refuses_two_live_subscriptions_and_rewriting(member) -> No
         with pytest.raises(IntegrityError), transaction():
             db.session.execute(text(statement))
     assert reader.row().state == row.state
-
-
-def test_an_invoice_refunded_at_stripe_is_put_before_a_person(member) -> None:
-    reader = member()
-    reader.subscribe("enterprise")
-    with transaction():
-        intent = db.session.scalars(select(SubscriptionInvoice.stripe_payment_intent_id)).one()
-    url = f"{reader.sandbox.stripe}/v1/refunds"
-    body = {"payment_intent": intent, "amount": "10000"}
-    refund = requests.post(url, data=body, auth=(SECRET_KEY, ""), timeout=5)
-    refund.raise_for_status()
-    reader.settle()
-    assert alerts() == [f"subscription_refund:{refund.json()['id']}"]
-    assert reader.booked() == ["499.00"]
-    assert "quarantined" in statuses().values()
