@@ -80,9 +80,13 @@ class StandInServer:
     def stop(self) -> None:
         """Take no more requests, let those under way finish (three seconds at most), free the port."""
         self._server.shutdown()
-        self._in_flight.wait_until_none(_LONGEST_WAIT_FOR_REQUESTS_SECONDS)
+        self.wait_for_requests()
         self._server.server_close()
         self._thread.join(timeout=1)
+
+    def wait_for_requests(self) -> None:
+        """Until those under way are answered, three seconds at most."""
+        self._in_flight.wait_until_none(_LONGEST_WAIT_FOR_REQUESTS_SECONDS)
 
     def __enter__(self) -> "StandInServer":
         self.start()

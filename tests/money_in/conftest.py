@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import requests
@@ -55,30 +56,55 @@ class Sandbox:
         return answer.json()["data"][::-1]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def product(migrated_app: Flask) -> Iterator[StandInServer]:
     with StandInServer(migrated_app, 0) as server:
         yield server
 
 
-@pytest.fixture
-def sandbox(app: Flask, product: StandInServer, tmp_path: Path) -> Iterator[Sandbox]:
-    """A fresh stand-in for the test; nothing of an earlier test is left in it."""
+class _Newest:
+    """Stands for the stand-in of the test that runs: pages and server are made once, what they serve is fresh."""
+
+    stand_in: StandIn
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stand_in, name)
+
+
+@pytest.fixture(scope="session")
+def stripe_server(
+    product: StandInServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[StandInServer, StripeSettings, _Newest]]:
+    """The stand-in's server, the settings that all of its tests share, and who answers."""
     holder: dict[str, Flask] = {}
-    server = StandInServer(lambda environ, start_response: holder["app"](environ, start_response), 0)
-    stand_in = StandIn(
-        StripeSettings(
+    newest = _Newest()
+    with StandInServer(lambda environ, start: holder["app"](environ, start), 0) as server:
+        settings = StripeSettings(
             base_url=server.url,
             secret_key=SECRET_KEY,
             webhook_secret=NEW_SECRET,
             webhook_url=f"{product.url}/stripe/webhook/",
             product_url=product.url,
-            directory=tmp_path,
+            directory=tmp_path_factory.mktemp("stripe"),
             first_retry_seconds=0.2,
             unsubscribed=("customer.created",),
         )
-    )
-    holder["app"] = create_app(stand_in)
+        newest.stand_in = StandIn(settings)
+        holder["app"] = create_app(cast(StandIn, newest))
+        newest.stand_in.close()
+        yield server, settings, newest
+
+
+@pytest.fixture
+def sandbox(
+    app: Flask,
+    product: StandInServer,
+    stripe_server: tuple[StandInServer, StripeSettings, _Newest],
+    tmp_path: Path,
+) -> Iterator[Sandbox]:
+    """A fresh stand-in for the test; nothing of an earlier test is left in it."""
+    server, settings, newest = stripe_server
+    stand_in = newest.stand_in = StandIn(replace(settings, directory=tmp_path))
     gateways_before, policies_before = gateways.current(), policies.current()
     stripe = StripeGateway(
         secret_key=SECRET_KEY, api_base=server.url, signing_secrets=(OLD_SECRET, NEW_SECRET)
@@ -86,9 +112,9 @@ def sandbox(app: Flask, product: StandInServer, tmp_path: Path) -> Iterator[Sand
     gateways.configure(replace(gateways_before, stripe=stripe))
     policies.configure(replace(policies_before, app_base_url=product.url))
     try:
-        with server:
-            stand_in.courier.start()
-            yield Sandbox(product.url, server.url, stand_in)
+        stand_in.courier.start()
+        yield Sandbox(product.url, server.url, stand_in)
+        server.wait_for_requests()
         stand_in.close()
     finally:
         gateways.configure(gateways_before)

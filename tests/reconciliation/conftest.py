@@ -13,7 +13,7 @@ from soulseer.domain import clock
 from soulseer.jobs import reconcile
 from soulseer.jobs.context import JobContext
 from soulseer.models.reconciliation import ReconciliationDifference, ReconciliationRun
-from tests.money_in.conftest import SECRET_KEY, Sandbox, product, sandbox, statements  # noqa: F401 - fixtures
+from tests.money_in.conftest import SECRET_KEY, Sandbox, product, sandbox, statements, stripe_server  # noqa: F401 - fixtures
 
 HOURS = timedelta(hours=1)
 

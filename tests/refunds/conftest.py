@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.orm import close_all_sessions
 
-from tests.money_in.conftest import product, sandbox, statements  # noqa: F401 - fixtures
+from tests.money_in.conftest import product, sandbox, statements, stripe_server  # noqa: F401 - fixtures
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from soulseer.models.mail import MailMessage
 from soulseer.models.subscriptions import Subscription, SubscriptionInvoice
 from soulseer.services import ledger_check, mail_texts, plans, subscriptions
 from tests import factories
-from tests.money_in.conftest import Sandbox, product, sandbox, statements  # noqa: F401
+from tests.money_in.conftest import Sandbox, product, sandbox, statements, stripe_server  # noqa: F401
 from tests.money_in.events import wait_for
 
 
