@@ -2,6 +2,7 @@
 // hidden tab. What the server answers is the truth: this page only shows it, and counts on its clock in between.
 import { ServerClock, duration, ticker } from "./room/clock.js";
 import { hub } from "./room/hub.js";
+import "./room/call.js";
 import { LIVE, MeterPanel, dollars, figures } from "./room/meter.js";
 import "./room/note.js";
 import { Refused, Unreachable, call, uuid } from "./room/server.js";
@@ -19,6 +20,8 @@ const AWAY_EVERY = 5000;
 const JOIN_EVERY = 2000;
 const LONGEST_BACK_OFF = 10000;
 const HISTORY_PAGE = 100;
+// As long as three heartbeats without an answer is a drop.
+const SILENCE = facts.heartbeatSeconds * 3000;
 
 const clock = new ServerClock();
 const panel = new MeterPanel();
@@ -34,6 +37,8 @@ let answered = isClient || facts.joined || sessionStorage.getItem(`answer-${fact
 let historyIsIn = false;
 let failures = 0;
 let unread = 0;
+// This page was cut off while the reading was on: it comes back by itself.
+let cutOff = false;
 const title = document.title;
 // performance.now() of what is due next; and what is under way.
 const due = { poll: 0, beat: 0, join: 0 };
@@ -47,6 +52,7 @@ async function ask(path, options) {
   const answer = await call(path, options);
   const fresh = answer.meter ?? answer;
   found();
+  if (meter && fresh.now && Date.parse(fresh.now) - Date.parse(meter.now) > SILENCE) cutOff = true;
   if (fresh.now && (!meter || Date.parse(fresh.now) >= Date.parse(meter.now))) {
     clock.set(fresh.now, asked, performance.now());
     accept(fresh);
@@ -178,6 +184,7 @@ function step() {
     return;
   }
   tokens.tend(meter);
+  comeBack();
   if (!busy.poll && now >= due.poll) poll();
   if (!busy.beat && failures === 0 && now >= due.beat) beat();
   if (!busy.move && failures === 0 && now >= due.join && joinIsDue()) {
@@ -187,6 +194,16 @@ function step() {
       else facts.returned = true;
     });
   }
+}
+
+/** What the own connection broke off goes on without a click once it is back. */
+function comeBack() {
+  if (meter.state === "active" && failures === 0) cutOff = false;
+  const mine = [`${facts.role}_dropped`, "platform"].includes(meter.pause_cause);
+  if (!cutOff || meter.state !== "paused" || !mine || failures || busy.move || document.hidden) return;
+  cutOff = false;
+  facts.returned = false;
+  move("reconnect", "join");
 }
 
 /** leave, end, or coming back; the buttons rest meanwhile. */
@@ -244,6 +261,7 @@ function refused(error) {
 /** No answer: say so and ask again, ever more slowly. */
 function lost() {
   failures += 1;
+  cutOff ||= meter?.state === "active";
   const wait = Math.min(LONGEST_BACK_OFF, 500 * 2 ** failures);
   due.poll = performance.now() + wait;
   stage.connection(false, talk.unsent);
@@ -309,7 +327,7 @@ window.addEventListener("online", () => (due.poll = 0));
 // A page out of the browser's memory shows how things stood then.
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 
-Object.assign(hub, { facts, ask, say: (text) => stage.say(text), note: (text) => stage.note(text) });
+Object.assign(hub, { facts, ask, tokens, now: () => clock.now(), say: (text) => stage.say(text), note: (text) => stage.note(text) });
 const first = JSON.parse(root.dataset.meter);
 clock.set(first.now, performance.now(), performance.now());
 accept(first);

@@ -154,5 +154,6 @@ def media_facts(meter: Meter) -> dict[str, Any] | None:
     policy = policies.current().media
     return {
         "transport": policy.transport,
+        "kinds": ["audio", "video"] if meter.session.modality == Modality.VIDEO else ["audio"],
         "iceServers": media.ice_servers(policy, meter.session.id, meter.now),
     }

@@ -2,7 +2,8 @@
 const listeners = new Map();
 
 export const hub = {
-  /** Call `told(detail)` for each event `name`: meter {meter, before}, tick {meter, now}, answer (of the messages), over. */
+  /** Call `told(detail)` for each event `name`: meter {meter, before}, tick {meter, now}, answer (of the messages), over,
+   * tokens (a new one is there). */
   on(name, told) {
     listeners.set(name, [...(listeners.get(name) ?? []), told]);
   },
@@ -16,6 +17,10 @@ export const hub = {
 
   /** `ask(path, options)`: the server, with the room's care for what fails. Throws Refused, Unreachable. */
   ask: null,
+
+  /** The server's clock, milliseconds since 1970; and the tokens for voice and video (tokens.js). */
+  now: null,
+  tokens: null,
 
   /** What a heartbeat carries, or undefined for nothing. */
   beatBody: () => undefined,
