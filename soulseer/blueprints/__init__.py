@@ -32,6 +32,7 @@ from soulseer.blueprints import (
     readers,
     reading_list,
     readings,
+    receipts,
     refunds,
     rendering,
     reviews,
@@ -73,6 +74,7 @@ BLUEPRINTS = (
     reading_list.blueprint,
     readings.blueprint,
     files.blueprint,
+    receipts.blueprint,
 )
 
 

@@ -26,6 +26,9 @@ PUBLIC_ENDPOINTS = frozenset(
         "front.index",
         "readers.browse",
         "readers.show",
+        "receipts.ask",
+        "receipts.verify",
+        "receipts.keys",
         "stripe_webhook.receive",
         "agora_webhook.receive",
     }

@@ -26,6 +26,9 @@ LIMITS = {
 # Whether somebody rings: a tab that is looked at asks every three seconds, of the hidden ones only one.
 RING = "ring"
 LIMITS[RING] = "120 per minute"
+# What anybody may ask about something of which they know the code.
+PUBLIC = "public"
+LIMITS[PUBLIC] = "60 per minute"
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -1,12 +1,12 @@
 """Finalizing a session: minutes and money agree, or a person is called (design §4, rule 8)."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import func, select
 
+from soulseer import gateways
 from soulseer.db import db
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.money import from_cents
@@ -14,12 +14,8 @@ from soulseer.domain.readings import Action, Role, State, minutes_for, next_stat
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction, ReadingMinute
 from soulseer.models.readings import ReadingReceipt, ReadingSession
-from soulseer.services import audit, earnings, ledger
+from soulseer.services import audit, earnings, ledger, receipt_statements
 from soulseer.services.settling import give_unserved, lock, record
-
-# Without letters and digits that are read for one another.
-_CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-
 
 # What a reading is paid from, and what is given back to.
 PAID_FROM = (AccountKind.CLIENT_WALLET, AccountKind.CLIENT_PROMOTIONAL_CREDIT)
@@ -97,10 +93,13 @@ def finalize(session_id: int, now: datetime) -> bool:
         return False
     session.state = after.value
     session.finalized_at = now
+    code = receipt_statements.new_code()
+    statement = receipt_statements.compose(session, code, now)
+    seal = gateways.current().signing.sign(statement)
     db.session.add(
         ReadingReceipt(
             reading_session_id=session.id,
-            code="".join(secrets.choice(_CODE_ALPHABET) for _ in range(12)),
+            code=code,
             minutes=found.minutes,
             active_microseconds=session.active_microseconds,
             charged=found.charged,
@@ -110,6 +109,9 @@ def finalize(session_id: int, now: datetime) -> bool:
             platform_part=found.platform_part,
             currency=session.currency,
             issued_at=now,
+            statement=statement,
+            signing_key=seal.key_id,
+            signature=seal.signature,
         )
     )
     earnings.record(session, found.reader_part, now)

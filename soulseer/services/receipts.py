@@ -5,33 +5,41 @@ A minute is told twice: when its time began, worked out from the stretches that 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, bindparam, func, select
+from sqlalchemy import BigInteger, and_, bindparam, case, exists, select
 
 from soulseer.db import Read, db
-from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import NotFound
 from soulseer.domain.money import from_cents
-from soulseer.domain.readings import PauseCause, Role, State
+from soulseer.domain.readings import PauseCause, Role
 from soulseer.domain.transfers import TransferKind
-from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction, ReadingMinute
+from soulseer.models.favourites import Favourite, PersonNote
+from soulseer.models.ledger import ReadingMinute
 from soulseer.models.people import Person
-from soulseer.models.readers import ReaderProfile, Review
-from soulseer.models.readings import ReadingNote, ReadingReceipt, ReadingSession, ReadingSessionEvent
-
-MINUTE = timedelta(minutes=1)
+from soulseer.models.readers import ReaderProfile, ReaderRate, Review
+from soulseer.models.readings import (
+    LiveParticipant,
+    ReadingNote,
+    ReadingReceipt,
+    ReadingSession,
+    ReadingSessionEvent,
+)
+from soulseer.services import receipt_movements, stretches
+from soulseer.services.receipt_movements import Movement
+from soulseer.services.stretches import Stretch
 
 
 @dataclass(frozen=True)
 class About:
     """What a participant may know of a session beside its meter, in one statement.
 
-    ``note`` is the viewer's own; ``stars`` those of the client's review; ``code`` names the receipt of a finalized
-    session.
+    ``note`` is the viewer's own on the session, ``person_note`` the viewer's own on the other one, over all sessions;
+    ``stars``, ``review`` and ``answer`` are of the client's review; ``code`` names the receipt of a finalized session.
+    ``favourite``: the viewer keeps the reader; ``free``: the reader could be rung for another such reading now.
     """
 
     client_name: str
@@ -41,6 +49,11 @@ class About:
     stars: int | None
     code: str | None
     issued_at: datetime | None
+    review: str = ""
+    answer: str | None = None
+    person_note: str = ""
+    favourite: bool = False
+    free: bool = False
 
     def name_of(self, role: Role) -> str:
         return self.client_name if role is Role.CLIENT else self.reader_name
@@ -51,6 +64,7 @@ class LineKind(StrEnum):
     PAUSE = "pause"
     CREDIT = "credit"
     REFUND = "refund"
+    CORRECTION = "correction"
 
 
 @dataclass(frozen=True)
@@ -68,28 +82,32 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Tip:
+    """Dollars: the client gave ``amount``, of which ``earned`` was the reader's; of the viewer's side of it ``returned``
+    was given back since."""
+
+    transaction_id: int
+    at: datetime
+    amount: Decimal
+    earned: Decimal
+    returned: Decimal
+
+
+@dataclass(frozen=True)
 class Receipt:
     """``total`` is the sum of the lines. ``events`` are all moves, in the order of their recording. ``refunds`` are what
-    was given back after the receipt was written: they stand beneath it."""
+    was given back or corrected after the receipt was written: they stand beneath it. ``tips`` are no part of either."""
 
     lines: tuple[Line, ...]
     total: Decimal
     events: tuple[ReadingSessionEvent, ...]
     refunds: tuple[Line, ...] = ()
+    tips: tuple[Tip, ...] = ()
 
     @property
     def left(self) -> Decimal:
         """The total less what was given back since."""
         return self.total + sum((line.amount for line in self.refunds if line.amount is not None), Decimal(0))
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Time from ``since`` to ``until`` (None: it goes on); with ``cause`` it is a pause, else it was active."""
-
-    since: datetime
-    until: datetime | None
-    cause: PauseCause | None = None
 
 
 # On the tables and built once, since building it took longer than answering it.
@@ -99,6 +117,11 @@ _reader: Any = ReaderProfile.__table__
 _note: Any = ReadingNote.__table__
 _review: Any = Review.__table__
 _receipt: Any = ReadingReceipt.__table__
+_person_note: Any = PersonNote.__table__
+_favourite: Any = Favourite.__table__
+_live: Any = LiveParticipant.__table__
+_rate: Any = ReaderRate.__table__
+_VIEWER = bindparam("viewer", type_=BigInteger)
 _columns: Any = tuple(
     attribute.columns[0].label(attribute.key) for attribute in ReadingSession.__mapper__.column_attrs
 )
@@ -107,10 +130,26 @@ _about = (
         _person.c.handle,
         _reader.c.display_name,
         _reader.c.slug,
-        _note.c.body,
+        _note.c.body.label("note"),
         _review.c.stars,
         _receipt.c.code,
         _receipt.c.issued_at,
+        _review.c.body.label("review"),
+        _review.c.answer,
+        _person_note.c.body.label("person_note"),
+        exists()
+        .where(_favourite.c.person_id == _VIEWER, _favourite.c.reader_id == _session.c.reader_id)
+        .label("favourite"),
+        and_(
+            _reader.c.online,
+            _reader.c.listed,
+            ~exists().where(_live.c.person_id == _session.c.reader_id),
+            exists().where(
+                _rate.c.reader_id == _session.c.reader_id,
+                _rate.c.modality == _session.c.modality,
+                _rate.c.offered,
+            ),
+        ).label("free"),
     )
     .select_from(_session)
     .join(_person, _person.c.id == _session.c.client_id)
@@ -119,7 +158,15 @@ _about = (
         _note,
         and_(
             _note.c.reading_session_id == _session.c.id,
-            _note.c.author_id == bindparam("viewer", type_=BigInteger),
+            _note.c.author_id == _VIEWER,
+        ),
+    )
+    .outerjoin(
+        _person_note,
+        and_(
+            _person_note.c.author_id == _VIEWER,
+            _person_note.c.about_id
+            == case((_session.c.client_id == _VIEWER, _session.c.reader_id), else_=_session.c.client_id),
         ),
     )
     .outerjoin(_review, _review.c.reading_session_id == _session.c.id)
@@ -137,7 +184,20 @@ def about(session_id: int, viewer_id: int) -> About:
 
 
 def _about_from(row: Any) -> About:
-    return About(row[0], row[1], row[2], row[3] or "", row[4], row[5], row[6])
+    return About(
+        client_name=row.handle,
+        reader_name=row.display_name,
+        reader_slug=row.slug,
+        note=row.note or "",
+        stars=row.stars,
+        code=row.code,
+        issued_at=row.issued_at,
+        review=row.review or "",
+        answer=row.answer,
+        person_note=row.person_note or "",
+        favourite=row.favourite,
+        free=row.free,
+    )
 
 
 def opened(session_id: int, viewer_id: int) -> tuple[ReadingSession, About]:
@@ -152,7 +212,8 @@ def opened(session_id: int, viewer_id: int) -> tuple[ReadingSession, About]:
 
 
 def receipt(session: ReadingSession, role: Role) -> Receipt:
-    """The lines for the client (what was paid) or the reader (her part of each), in the order of time."""
+    """The lines for the client (what was paid) or the reader (her part of each), in the order of time. What moved after
+    the receipt was written, at finalization, stands beneath it."""
     events = tuple(
         db.session.scalars(
             select(ReadingSessionEvent)
@@ -160,49 +221,23 @@ def receipt(session: ReadingSession, role: Role) -> Receipt:
             .order_by(ReadingSessionEvent.id)
         )
     )
-    stretches = stretches_of(events)
-    given_back = list(_given_back(session, role))
-    credit = [line for line in given_back if line.kind is LineKind.CREDIT]
-    lines = [*_minutes(session, role, stretches), *_pauses(stretches), *credit]
+    found = stretches.of_events(events)
+    movements = receipt_movements.of(session.id)
+    corrected = receipt_movements.later(movements, session.finalized_at)
+    credit = [
+        Line(LineKind.CREDIT, one.at, _came_to(one, role))
+        for one in movements
+        if one.kind is TransferKind.FAIR_CREDIT and one not in corrected
+    ]
+    lines = [*_minutes(session, role, found), *_pauses(found), *credit]
     # A minute's time goes on after a pause that began within it: what began earlier is told first.
     lines.sort(key=lambda line: (line.kind is LineKind.CREDIT, line.at, line.kind is LineKind.MINUTE))
     total = sum((line.amount for line in lines if line.amount is not None), Decimal("0.00"))
-    refunds = tuple(line for line in given_back if line.kind is LineKind.REFUND)
-    return Receipt(tuple(lines), total, events, refunds)
+    refunds = tuple(later_line(one, role) for one in corrected)
+    return Receipt(tuple(lines), total, events, refunds, _tips(movements, role))
 
 
-def stretches_of(events: Sequence[ReadingSessionEvent]) -> list[Stretch]:
-    """The active stretches and the pauses between them, by the moves' effective instants."""
-    found: list[Stretch] = []
-    since: datetime | None = None
-    cause: PauseCause | None = None
-    for event in events:
-        before, after = event.from_state, event.to_state
-        if after == before or after not in (State.ACTIVE, State.PAUSED, State.ENDED):
-            continue
-        if since is not None:
-            found.append(Stretch(since, event.effective_at, cause))
-        since, cause = (None, None) if after == State.ENDED else (event.effective_at, None)
-        if after == State.PAUSED:
-            cause = PauseCause(event.cause) if event.cause else PauseCause.PLATFORM
-    if since is not None:
-        found.append(Stretch(since, None, cause))
-    return found
-
-
-def minute_began(minute: int, stretches: Sequence[Stretch]) -> datetime | None:
-    """The instant at which the time of minute ``minute`` (from 1) began; None where the stretches do not reach it."""
-    left = (minute - 1) * MINUTE
-    for stretch in stretches:
-        if stretch.cause is not None:
-            continue
-        if stretch.until is None or left < stretch.until - stretch.since or (minute == 1 and not left):
-            return stretch.since + left
-        left -= stretch.until - stretch.since
-    return None
-
-
-def _minutes(session: ReadingSession, role: Role, stretches: Sequence[Stretch]) -> Iterator[Line]:
+def _minutes(session: ReadingSession, role: Role, found: Sequence[Stretch]) -> Iterator[Line]:
     part = ReadingMinute.amount_cents if role is Role.CLIENT else ReadingMinute.reader_cents
     rows = db.session.execute(
         select(ReadingMinute.minute, ReadingMinute.charged_at, part)
@@ -210,51 +245,44 @@ def _minutes(session: ReadingSession, role: Role, stretches: Sequence[Stretch]) 
         .order_by(ReadingMinute.minute)
     )
     for minute, charged_at, cents in rows:
-        began = minute_began(minute, stretches)
+        began = stretches.minute_began(minute, found)
         yield Line(
             LineKind.MINUTE, began or charged_at, from_cents(cents), minute=minute, charged_at=charged_at
         )
 
 
-def _pauses(stretches: Sequence[Stretch]) -> Iterator[Line]:
-    for stretch in stretches:
+def _pauses(found: Sequence[Stretch]) -> Iterator[Line]:
+    for stretch in found:
         if stretch.cause is not None:
             yield Line(LineKind.PAUSE, stretch.since, until=stretch.until, cause=stretch.cause)
 
 
-_GIVEN_BACK = {
-    TransferKind.FAIR_CREDIT.value: LineKind.CREDIT,
-    TransferKind.REFUND_TO_WALLET.value: LineKind.REFUND,
+_LATER = {
+    TransferKind.FAIR_CREDIT: LineKind.CREDIT,
+    TransferKind.REFUND_TO_WALLET: LineKind.REFUND,
+    TransferKind.REFUND_TO_CARD: LineKind.REFUND,
+    TransferKind.BOOKING_REFUND: LineKind.REFUND,
 }
 
 
-def _given_back(session: ReadingSession, role: Role) -> Iterator[Line]:
-    """The fair credit and the refunds: what the client got back, or what the reader's accounts gave for it."""
-    kinds = (
-        [AccountKind.CLIENT_WALLET, AccountKind.CLIENT_PROMOTIONAL_CREDIT]
-        if role is Role.CLIENT
-        else [
-            AccountKind.READER_EARNINGS_PENDING,
-            AccountKind.READER_EARNINGS_AVAILABLE,
-            AccountKind.READER_RECEIVABLE,
-        ]
+def later_line(movement: Movement, role: Role) -> Line:
+    """What a movement after the receipt came to: a credit or refund that stands below it, or a correction."""
+    return Line(_LATER.get(movement.kind, LineKind.CORRECTION), movement.at, _came_to(movement, role))
+
+
+def _came_to(movement: Movement, role: Role) -> Decimal:
+    """As a line tells it: what the client paid, what the reader earned."""
+    return -movement.client if role is Role.CLIENT else movement.reader
+
+
+def _tips(movements: Sequence[Movement], role: Role) -> tuple[Tip, ...]:
+    return tuple(
+        Tip(
+            tip.id,
+            tip.at,
+            -tip.client,
+            tip.reader,
+            abs(sum((one.gained(role) for one in movements if one.reverses_id == tip.id), Decimal(0))),
+        )
+        for tip in receipt_movements.tips(movements)
     )
-    rows = db.session.execute(
-        select(
-            LedgerTransaction.id,
-            LedgerTransaction.kind,
-            LedgerTransaction.created_at,
-            func.sum(LedgerEntry.amount).label("amount"),
-        )
-        .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
-        .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
-        .where(
-            LedgerTransaction.reading_session_id == session.id,
-            LedgerTransaction.kind.in_(_GIVEN_BACK),
-            LedgerAccount.kind.in_([kind.value for kind in kinds]),
-        )
-        .group_by(LedgerTransaction.id)
-        .order_by(LedgerTransaction.id)
-    ).all()
-    for row in rows:
-        yield Line(_GIVEN_BACK[row.kind], row.created_at, -row.amount if role is Role.CLIENT else row.amount)

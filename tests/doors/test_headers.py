@@ -100,6 +100,7 @@ PRODUCTION = {
     "sandbox": False,
     "app_base_url": "https://soulseer.test",
     "allowed_hosts": ("soulseer.test",),
+    "receipt_signing_keys": (f"test:{'k' * 43}",),
     "oidc_issuer": "https://issuer.test/",
     "stripe_api_base": "",
     "database_url": "postgresql://soulseer@127.0.0.1:9/none?sslmode=require",
