@@ -24,13 +24,14 @@ blueprint = Blueprint("api_wallet", __name__, url_prefix="/api/wallet")
 
 class Wallet(ApiModel):
     """`balance` is cash, which never expires; `promotional` is credit, spent before it, the first of which expires at
-    `next_expiry`; `spendable` is both."""
+    `next_expiry`; `spendable` is both. `held` says why nothing can be spent now (a dispute, a debt); null where it can."""
 
     balance: Money
     promotional: Money
     spendable: Money
     next_expiry: Instant | None
     currency: str
+    held: str | None
 
 
 class TopUpRequest(ApiModel):
@@ -69,6 +70,7 @@ def show(person: SignedIn) -> Wallet:
         spendable=held.spendable,
         next_expiry=held.next_expiry,
         currency=CURRENCY,
+        held=person.hold,
     )
 
 

@@ -85,6 +85,7 @@ def page(
     body = render_template(
         "wallet/auto_reload.html",
         held=holding_of(person),
+        hold=person.hold,
         found=found,
         terms=typed or terms,
         card=card,

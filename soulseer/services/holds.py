@@ -19,7 +19,7 @@ from soulseer.domain.transfers import TransferKind
 from soulseer.models.disputes import Dispute, SpendingHold
 from soulseer.models.ledger import LedgerEntry
 from soulseer.models.people import Person
-from soulseer.services import audit, ledger, mail
+from soulseer.services import audit, ledger, mail, reload_notices
 
 REASONS = {
     "dispute": "Your bank is looking into a payment that you asked back. Until it has decided, nothing can be spent; "
@@ -112,18 +112,24 @@ def review(person_id: int, now: datetime) -> None:
     disputed = db.session.scalar(
         select(Dispute.id).where(Dispute.person_id == person_id, Dispute.state.in_(open_states)).limit(1)
     )
-    for kind, wanted in (("dispute", disputed is not None), ("debt", owed(person_id) > 0)):
-        if wanted:
-            place(person_id, kind, REASONS[kind], now)
-        else:
-            lift(person_id, kind, now)
+    with reload_notices.telling(person_id, spending_frozen, now):
+        for kind, wanted in (("dispute", disputed is not None), ("debt", owed(person_id) > 0)):
+            if wanted:
+                _place(person_id, kind, REASONS[kind], now)
+            else:
+                _lift(person_id, kind, now)
 
 
 def place(person_id: int, kind: str, reason: str, now: datetime, *, actor_id: int | None = None) -> bool:
     """Stop the person's spending (``kind``: dispute, debt, staff): whether that is new. One of each kind stands at most.
 
-    A live reading is ended by services/frozen_readings, at once or by the next sweep.
+    A live reading is ended by services/frozen_readings, at once or by the next sweep; automatic top-ups wait.
     """
+    with reload_notices.telling(person_id, spending_frozen, now):
+        return _place(person_id, kind, reason, now, actor_id)
+
+
+def _place(person_id: int, kind: str, reason: str, now: datetime, actor_id: int | None = None) -> bool:
     made = db.session.scalar(
         upsert(SpendingHold)
         .values(person_id=person_id, kind=kind, reason=reason, since=now, actor_id=actor_id)
@@ -142,6 +148,11 @@ def place(person_id: int, kind: str, reason: str, now: datetime, *, actor_id: in
 
 def lift(person_id: int, kind: str, now: datetime, *, actor_id: int | None = None, reason: str = "") -> bool:
     """Lift the standing hold of ``kind``: whether there was one."""
+    with reload_notices.telling(person_id, spending_frozen, now):
+        return _lift(person_id, kind, now, actor_id, reason)
+
+
+def _lift(person_id: int, kind: str, now: datetime, actor_id: int | None = None, reason: str = "") -> bool:
     lifted = db.session.scalar(
         update(SpendingHold)
         .where(

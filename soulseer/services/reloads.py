@@ -23,7 +23,8 @@ from soulseer.models.disputes import SpendingHold
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.payments import StripeCustomer, TopUp
 from soulseer.models.people import Person
-from soulseer.services import auto_reload, comparing, customers, mail, top_ups
+from soulseer.models.promotions import PromotionalCredit
+from soulseer.services import auto_reload, comparing, customers, mail, promotions, top_ups
 from soulseer.services.top_ups import Outcome, Payment, Recorded
 
 ORIGIN = "auto_reload"
@@ -38,15 +39,20 @@ REFUSED = ("requires_payment_method", "requires_action", "requires_confirmation"
 
 
 def due(now: datetime) -> list[int]:
-    """The people whose balance is below what they set, and whose card may be charged now."""
+    """The people who can spend less (cash and credit) than what they set, and whose card may be charged now."""
     return list(
-        db.session.scalars(select(AutoReload.person_id).where(*_due(now)).order_by(AutoReload.person_id))
+        db.session.scalars(
+            select(AutoReload.person_id).where(*_due(now)).order_by(AutoReload.person_id), {"now": now}
+        )
     )
 
 
 def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """The conditions; ``now`` is a parameter of their statement as well (promotions.total_of)."""
+    # What can be spent, as the wallet shows it: credit is spent before cash, so while there is some nothing runs low.
+    credit = promotions.total_of(PromotionalCredit.wallet_id == AutoReload.account_id)
     wallet = select(LedgerAccount.id).where(
-        LedgerAccount.id == AutoReload.account_id, LedgerAccount.balance < AutoReload.threshold
+        LedgerAccount.id == AutoReload.account_id, LedgerAccount.balance + credit < AutoReload.threshold
     )
     card = select(StripeCustomer.person_id).where(
         StripeCustomer.person_id == AutoReload.person_id, StripeCustomer.payment_method_id.is_not(None)
@@ -84,7 +90,7 @@ def begin(person_id: int, now: datetime) -> TopUp | None:
     if (
         settings is None
         or db.session.scalar(
-            select(AutoReload.person_id).where(AutoReload.person_id == person_id, *_due(now))
+            select(AutoReload.person_id).where(AutoReload.person_id == person_id, *_due(now)), {"now": now}
         )
         is None
     ):

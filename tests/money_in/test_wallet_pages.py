@@ -235,6 +235,7 @@ def test_the_api_of_top_ups(sandbox: Sandbox, browser: Browser) -> None:
     }
     wallet = browser.api("GET", "/api/wallet/").json()
     assert (wallet["balance"], wallet["promotional"], wallet["currency"]) == ("0.00", "0.00", "USD")
+    assert wallet["held"] is None
 
 
 def test_idempotency_keys(sandbox: Sandbox, app: Flask, browser: Browser) -> None:

@@ -8,14 +8,24 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from soulseer.db import db, transaction
+from soulseer.domain.accounts import AccountKind
 from soulseer.domain.months import month_of
+from soulseer.domain.transfers import TransferKind
 from soulseer.jobs import auto_reload as job
 from soulseer.jobs import runner
 from soulseer.jobs.context import JobContext
 from soulseer.jobs.runner import Request, RunFailed
 from soulseer.models.operations import JobRun
 from soulseer.models.people import Person
-from soulseer.services import auto_reload, customers, ledger_check, top_ups
+from soulseer.services import (
+    auto_reload,
+    customers,
+    holds,
+    ledger,
+    ledger_check,
+    promotion_grants,
+    top_ups,
+)
 from soulseer.services.auto_reload import Terms
 from tests import factories
 from tests.money_in.conftest import Sandbox, in_threads
@@ -278,3 +288,65 @@ def test_suspended_or_held_nobody_is_charged(sandbox: Sandbox) -> None:
         )
     assert run() == {}
     assert intents(sandbox) == []
+
+
+def test_credit_is_spent_before_cash_so_while_it_lasts_nothing_is_added(sandbox: Sandbox) -> None:
+    person = switched_on(sandbox)
+    with transaction():
+        promotion_grants.grant(
+            person.id, Decimal("9.99"), NOW + timedelta(days=2), "a gift", NOW - timedelta(days=1), key="less"
+        )
+    assert run() == {"credited": 1}
+    spend(person.id, wallet_of(person.id))
+    with transaction():
+        promotion_grants.grant(
+            person.id,
+            Decimal("0.01"),
+            NOW + timedelta(days=1),
+            "a gift",
+            NOW - timedelta(days=1),
+            key="a cent",
+        )
+    assert run() == {}
+    # Expired, whether or not the job has booked it off.
+    assert run(timedelta(days=1)) == {"credited": 1}
+
+
+def test_a_hold_stops_them_until_it_is_lifted_and_both_are_told(sandbox: Sandbox) -> None:
+    person, staff = switched_on(sandbox), factories.person("support")
+    with transaction():
+        holds.place(person.id, "dispute", holds.REASONS["dispute"], NOW)
+        holds.place(person.id, "staff", "Please write to us.", NOW, actor_id=staff.id)
+    assert run() == {}
+    assert mails(person.id) == ["auto_reload_paused"]
+    with transaction():
+        holds.lift(person.id, "dispute", NOW)
+    assert run() == {}
+    with transaction():
+        holds.lift(person.id, "staff", NOW, actor_id=staff.id)
+    assert mails(person.id) == ["auto_reload_paused", "auto_reload_resumed"]
+    assert run() == {"credited": 1}
+    with transaction():
+        auto_reload.switch_off(person.id, NOW)
+        holds.place(person.id, "staff", "Again.", NOW, actor_id=staff.id)
+    assert mails(person.id)[2:] == ["auto_reload_receipt"]
+
+
+def test_a_debt_in_the_place_of_a_dispute_is_no_news(sandbox: Sandbox) -> None:
+    person = switched_on(sandbox)
+    with transaction():
+        holds.place(person.id, "dispute", holds.REASONS["dispute"], NOW)
+        ledger.open_accounts(person.id, [AccountKind.CLIENT_RECEIVABLE], NOW)
+        ledger.post(
+            TransferKind.ADJUSTMENT,
+            "test:owed",
+            [
+                ledger.Posting(ledger.account_id(AccountKind.CLIENT_RECEIVABLE, person.id), -Decimal("5.00")),
+                ledger.Posting(ledger.account_id(AccountKind.PLATFORM_PROMOTIONS), Decimal("5.00")),
+            ],
+            NOW,
+        )
+        holds.review(person.id, NOW)
+    assert mails(person.id) == ["auto_reload_paused"]
+    with transaction():
+        assert holds.spending_frozen(person.id) == holds.REASONS["debt"]
