@@ -122,11 +122,6 @@ def policies_of(settings: Settings) -> policies.Policies:
             hold=timedelta(seconds=settings.queue_hold_seconds),
             most_free_minutes=settings.most_free_minutes,
         ),
-        waiting=policies.WaitingPolicy(
-            missed_rings=settings.missed_rings,
-            hold=timedelta(seconds=settings.queue_hold_seconds),
-            most_free_minutes=settings.most_free_minutes,
-        ),
         payout=policies.PayoutPolicy(
             hold=timedelta(days=settings.earnings_hold_days), minimum=settings.payout_minimum
         ),
