@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+
 from soulseer.admin.base import ListView
 from soulseer.admin.filters import Choice, Words, days
 from soulseer.admin.formats import DASH, badge, link
 from soulseer.models.people import ROLES
-from soulseer.services import console_people
+from soulseer.services import console_people, staff_holds
 from soulseer.services.console import Listed, Window
 
 
@@ -39,3 +42,22 @@ class PeopleView(ListView):
             known=console_people.known(id),
             audit=console_people.audit_of("person", id),
         )
+
+    @expose("/<int:id>/stop-spending/", methods=("POST",))
+    def stop_spending(self, id: int) -> ResponseReturnValue:
+        actor = self.actor("stop_spending")
+
+        def deed(reason: str, now: Any) -> str:
+            staff_holds.stop(id, actor, reason, now)
+            return "This person’s spending is stopped; they read the reason."
+
+        return self.change(deed, lambda: self.show(id), self.get_url(".details_view", id=id))
+
+    @expose("/<int:id>/let-spend/", methods=("POST",))
+    def let_spend(self, id: int) -> ResponseReturnValue:
+        actor = self.actor("let_spend")
+
+        def deed(reason: str, now: Any) -> str:
+            return staff_holds.let_go_on(id, actor, reason, now)
+
+        return self.change(deed, lambda: self.show(id), self.get_url(".details_view", id=id))

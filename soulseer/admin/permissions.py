@@ -45,6 +45,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "dispute_submit": frozenset({SUPPORT, FINANCE, ADMIN}),
     "dispute_accept": frozenset({FINANCE, ADMIN}),
     "dispute_write_off": frozenset({FINANCE, ADMIN}),
+    "stop_spending": frozenset({SUPPORT, ADMIN}),
+    "let_spend": frozenset({SUPPORT, ADMIN}),
     "retry_payout": frozenset({FINANCE, ADMIN}),
     "pause_payouts": frozenset({SUPPORT, FINANCE, ADMIN}),
     "resume_payouts": frozenset({FINANCE, ADMIN}),

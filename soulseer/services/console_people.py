@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, func, or_, select
 
 from soulseer.db import db
 from soulseer.domain.errors import NotFound
+from soulseer.models.disputes import SpendingHold
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.operations import AuditEntry
 from soulseer.models.people import Person, PersonRole
@@ -26,12 +27,14 @@ _roles = (
 
 @dataclass(frozen=True)
 class Known:
-    """One person as support sees them; ``live_session_id`` where they are in a reading now."""
+    """One person as support sees them; ``live_session_id`` where they are in a reading now, ``holds`` what stops their
+    spending, by kind."""
 
     person: Person
     profile: ReaderProfile | None
     accounts: Sequence[LedgerAccount]
     live_session_id: int | None
+    holds: dict[str, SpendingHold]
 
 
 def people(
@@ -61,7 +64,7 @@ def people(
 
 
 def known(person_id: int) -> Known:
-    """One person. Four statements. Raises NotFound."""
+    """One person. Five statements. Raises NotFound."""
     row = db.session.execute(
         select(Person, ReaderProfile, LiveParticipant.reading_session_id)
         .outerjoin(ReaderProfile, ReaderProfile.person_id == Person.id)
@@ -73,7 +76,10 @@ def known(person_id: int) -> Known:
     accounts = db.session.scalars(
         select(LedgerAccount).where(LedgerAccount.owner_id == person_id).order_by(LedgerAccount.id)
     )
-    return Known(row[0], row[1], accounts.all(), row[2])
+    standing = db.session.scalars(
+        select(SpendingHold).where(SpendingHold.person_id == person_id, SpendingHold.lifted_at.is_(None))
+    )
+    return Known(row[0], row[1], accounts.all(), row[2], {hold.kind: hold for hold in standing})
 
 
 def _entries() -> Select:

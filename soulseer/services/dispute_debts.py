@@ -13,7 +13,7 @@ from soulseer.domain.errors import Conflict, NotFound
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.disputes import Dispute, SpendingHold
 from soulseer.models.ledger import LedgerAccount
-from soulseer.services import audit, holds, ledger
+from soulseer.services import audit, holds, ledger, own_money
 
 NOUGHT = Decimal("0.00")
 
@@ -34,9 +34,11 @@ def locked(dispute_id: int) -> Dispute:
 def write_off(dispute_id: int, actor_id: int, reason: str, now: datetime) -> Decimal:
     """Give up what the client owes still for a lost dispute: dollars that the platform bears now.
 
-    Raises NotFound, Conflict where it is not lost, nothing is owed, or it was written off before.
+    Raises NotFound, Forbidden for one's own debt, Conflict where it is not lost, nothing is owed, or it was written off
+    before.
     """
     dispute = locked(dispute_id)
+    own_money.refuse(actor_id, [dispute.person_id])
     if dispute.state != DisputeState.LOST:
         raise Conflict("Only a lost dispute can be written off.")
     _, receivable = holds.lock_debt(dispute.person_id, now)

@@ -15,7 +15,7 @@ from soulseer.domain.disputes import ANSWERABLE, DisputeState
 from soulseer.domain.errors import Conflict
 from soulseer.gateways import stripe_disputes
 from soulseer.models.disputes import Dispute, DisputeResponse
-from soulseer.services import audit
+from soulseer.services import audit, own_money
 from soulseer.services.dispute_debts import locked
 
 # The job is queued at once; the sweep finds what it did not come to.
@@ -36,9 +36,10 @@ def record(
 ) -> int:
     """Record that ``kind`` (evidence, accept) is to be sent; the answer's id. A job sends it after the commit.
 
-    Raises NotFound, Conflict where the bank takes no answer or one is under way.
+    Raises NotFound, Forbidden for a dispute of one's own, Conflict where the bank takes no answer or one is under way.
     """
     dispute = locked(dispute_id)
+    own_money.refuse(actor_id, [dispute.person_id])
     if DisputeState(dispute.state) not in ANSWERABLE:
         raise Conflict(f"This dispute is {dispute.state.replace('_', ' ')}: the bank takes no answer now.")
     made = db.session.scalar(

@@ -14,7 +14,7 @@ from soulseer.gateways import stripe_connect
 from soulseer.gateways.stripe_connect import ConnectedAccount
 from soulseer.models.payouts import PayoutAccount
 from soulseer.models.people import Person
-from soulseer.services import audit, mail, payout_words
+from soulseer.services import audit, mail, own_money, payout_words
 
 FIRST_CHECK = timedelta(minutes=2)
 # An account that is being set up is asked for hourly, one that works daily: events make it sooner.
@@ -158,7 +158,8 @@ def pause(person_id: int, reason: str, now: datetime, *, actor_id: int | None = 
 
 
 def resume(person_id: int, actor_id: int, reason: str, now: datetime) -> None:
-    """Let payouts to the reader go on. Raises NotFound, Conflict where they are not paused."""
+    """Let payouts to the reader go on. Raises NotFound, Forbidden for one's own, Conflict where they are not paused."""
+    own_money.refuse(actor_id, [person_id])
     account = locked(person_id)
     if account is None:
         raise NotFound("This reader has not set up payouts.")

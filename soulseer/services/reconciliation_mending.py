@@ -17,7 +17,7 @@ from soulseer.domain.errors import Conflict, Forbidden, NotFound
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.payments import TopUp
 from soulseer.models.reconciliation import ReconciliationDifference
-from soulseer.services import audit, holds, ledger, reconciliation_facts
+from soulseer.services import audit, holds, ledger, own_money, reconciliation_facts
 from soulseer.services.reconciliation import LOCK_KEY
 from soulseer.services.reconciliation_proposals import Proposal
 
@@ -45,12 +45,14 @@ def approve(difference_id: int, previewed: str, actor_id: int, reason: str, now:
     """Post the proposed entry: its transaction's id; None where a second person must approve it first.
 
     ``previewed`` is the fingerprint of the proposal that was shown. Raises NotFound, Conflict where it is settled, has
-    no entry or another one than was previewed, Forbidden where the same person approves twice, InsufficientFunds.
+    no entry or another one than was previewed, Forbidden where the same person approves twice or it is about their own
+    money, InsufficientFunds.
     """
     row = _live(difference_id)
     proposal = row.proposal
     if proposal is None or proposal["action"] != "entry":
         raise Conflict(f"Difference {difference_id} has no entry to approve.")
+    own_money.refuse(actor_id, [each["owner_id"] for each in proposal["entries"]])
     if fingerprint(proposal) != previewed:
         raise Conflict("What would mend it has changed since this page was drawn. Please look at it again.")
     if needs_two(proposal) and row.approved_by is None:

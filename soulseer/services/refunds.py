@@ -34,6 +34,7 @@ from soulseer.services import (
     holds,
     ledger,
     mail,
+    own_money,
     promotions,
     refund_plans,
     reversals,
@@ -81,7 +82,7 @@ def request(
             raise IdempotencyMismatch()
         return earlier
     plan = locked_plan(source, amount)
-    _not_ones_own(plan, actor_id)
+    own_money.refuse(actor_id, (plan.person_id, plan.reader_id))
     if plan.hash != plan_hash:
         raise PreviewChanged(
             "The amounts have moved since this was previewed. Please look at the new preview."
@@ -174,11 +175,6 @@ def _asked_before(actor_id: int, key: str) -> Refund | None:
     ).one_or_none()
 
 
-def _not_ones_own(plan: Plan, actor_id: int) -> None:
-    if actor_id in (plan.person_id, plan.reader_id):
-        raise Forbidden("Somebody else must decide about your own money.")
-
-
 def _none_waiting(source: Source) -> None:
     waiting = db.session.scalar(
         select(Refund.id).where(
@@ -215,7 +211,7 @@ def approve(refund_id: int, plan_hash: str, actor_id: int, reason: str, now: dat
     if actor_id in (refund.requested_by, refund.person_id):
         raise Forbidden("A second person must approve this: not the one who asked for it, nor its receiver.")
     plan = locked_plan(source_of(refund), refund.amount)
-    _not_ones_own(plan, actor_id)
+    own_money.refuse(actor_id, (plan.person_id, plan.reader_id))
     if not refund.plan_hash == plan_hash == plan.hash:
         raise PreviewChanged(
             "The amounts have moved since this was asked for. Decline it, and have it asked for again."

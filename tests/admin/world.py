@@ -23,7 +23,7 @@ from tests.promotions.credit import give
 from tests.readings.room import Room
 from tests.reconciliation import plant
 from tests.refunds.planted import waiting_refund
-from tests.subscriptions.planted import running_subscription
+from tests.subscriptions.planted import invoice_of, running_subscription
 
 SCRIPT = "<script>alert('x')</script>\"'{{7*7}}"
 
@@ -46,6 +46,7 @@ class World:
     reconciliation: int
     dispute: int
     subscription: int
+    invoice: int
     promotion: int
     refund: int
     payout: int
@@ -87,6 +88,7 @@ class World:
                 f"/admin/refunds/new/reading/{self.over}/",
                 f"/admin/refunds/new/transaction/{self.transaction}/",
                 f"/admin/refunds/new/top_up/{self.top_up}/",
+                f"/admin/refunds/new/invoice/{self.invoice}/",
             ],
             "jobs": ["/admin/jobs/", "/admin/jobs/billing_tick/"],
             "runs": ["/admin/runs/", f"/admin/runs/{self.run}/"],
@@ -107,6 +109,8 @@ class World:
             "approve_refund": f"/admin/refunds/{self.refund}/approve/",
             "decline_refund": f"/admin/refunds/{self.refund}/decline/",
             "cancel_refund": f"/admin/refunds/{self.refund}/cancel/",
+            "stop_spending": f"/admin/people/{self.client}/stop-spending/",
+            "let_spend": f"/admin/people/{self.client}/let-spend/",
             "retry_payout": f"/admin/payouts/{self.payout}/retry/",
             "pause_payouts": f"/admin/payout-accounts/{self.paid_reader}/pause/",
             "resume_payouts": f"/admin/payout-accounts/{self.paid_reader}/resume/",
@@ -208,7 +212,8 @@ def build() -> World:
         difference=plant.difference("pi_1", SCRIPT, owner_id=over.client.id),
         reconciliation=plant.run(),
         dispute=lost_dispute(),
-        subscription=running_subscription(SCRIPT, over.client.id),
+        subscription=(subscription := running_subscription(SCRIPT, over.client.id)),
+        invoice=invoice_of(subscription),
         promotion=give(over.client.id, "5.00", reason=SCRIPT),
         refund=waiting_refund(over.id, SCRIPT),
         payout=payout,

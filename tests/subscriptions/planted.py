@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from sqlalchemy import select
+
 from soulseer.db import db, transaction
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.transfers import TransferKind
@@ -51,6 +53,7 @@ def running_subscription(words: str = "planted", person_id: int | None = None) -
                     amount_due=Decimal("29.00"),
                     amount_paid=Decimal("29.00"),
                     currency="USD",
+                    stripe_payment_intent_id=f"pi_{owner}",
                     transaction_id=transaction_id,
                     issued_at=START,
                     paid_at=START,
@@ -68,3 +71,9 @@ def running_subscription(words: str = "planted", person_id: int | None = None) -
             ]
         )
         return row.id
+
+
+def invoice_of(subscription_id: int) -> int:
+    """The id of its invoice."""
+    query = select(SubscriptionInvoice.id).where(SubscriptionInvoice.subscription_id == subscription_id)
+    return db.session.scalars(query).one()
