@@ -31,6 +31,7 @@ class SessionRequest(ApiModel):
     max_minutes: int | None = Field(None, description="A limit: no more minutes than these are charged")
     max_amount: Amount | None = Field(None, description="Or in dollars: as many minutes as they pay for")
 
+
 class MeterAnswer(ApiModel):
     """`balance`, all that can be spent, `promotional`, the part of it that is promotional credit, and
     `affordable_minutes` are the client's only, and so is the limit that they set (`max_minutes` or `max_amount`, and how
@@ -68,12 +69,13 @@ class MeterAnswer(ApiModel):
     max_amount: Money | None
     ceiling_minutes_left: int | None
 
+
 def meter_answer(meter: Meter) -> MeterAnswer:
     """The meter as JSON holds it."""
     session = meter.session
-    return MeterAnswer(
     own = meter.role is Role.CLIENT
     asked = session.ceiling_asked if own else None
+    return MeterAnswer(
         id=session.id,
         role=meter.role.value,
         modality=session.modality,
@@ -101,10 +103,10 @@ def meter_answer(meter: Meter) -> MeterAnswer:
         ended_at=session.ended_at,
         reconnects=session.reconnects,
         other_seen=meter.other_seen,
-    )
         max_minutes=asked if session.ceiling_kind == CeilingKind.MINUTES else None,
         max_amount=from_cents(asked) if asked and session.ceiling_kind == CeilingKind.MONEY else None,
         ceiling_minutes_left=session.ceiling_minutes_left if own else None,
+    )
 
 
 class TokenAnswer(MeterAnswer):

@@ -32,18 +32,6 @@ class WaitingPolicy:
 
 
 @dataclass(frozen=True)
-class WaitingPolicy:
-    """Ringing and waiting: rings missed in a row before a reader is taken offline, how long the first in a queue has
-    the reader for themselves, how long "tell me when free" stands, and the length of a reading where none is known."""
-
-    missed_rings: int = 2
-    hold: timedelta = timedelta(seconds=120)
-    notice: timedelta = timedelta(hours=24)
-    usual_reading: timedelta = timedelta(minutes=15)
-    most_free_minutes: int = 5
-
-
-@dataclass(frozen=True)
 class TopUpPolicy:
     """Limits of one top-up, dollars."""
 
@@ -150,7 +138,6 @@ class DoorPolicy:
 @dataclass(frozen=True)
 class Policies:
     reading: ReadingPolicy = field(default_factory=ReadingPolicy)
-    waiting: WaitingPolicy = field(default_factory=WaitingPolicy)
     waiting: WaitingPolicy = field(default_factory=WaitingPolicy)
     top_up: TopUpPolicy = field(default_factory=TopUpPolicy)
     auto_reload: AutoReloadPolicy = field(default_factory=AutoReloadPolicy)

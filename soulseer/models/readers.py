@@ -109,8 +109,8 @@ class Review(db.Model):  # type: ignore[name-defined, misc]
     __table_args__ = (
         CheckConstraint("stars BETWEEN 1 AND 5", name="stars"),
         CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answer"),
-        Index("ix_review_reader_id_stars_id", "reader_id", "stars", "id"),
         Index("ix_review_reader_id_id", "reader_id", text("id DESC")),
+        Index("ix_review_reader_id_stars_id", "reader_id", "stars", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -120,12 +120,12 @@ class Review(db.Model):  # type: ignore[name-defined, misc]
     stars: Mapped[int]
     body: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(Instant)
+    # By a moderator (services/flag_contents.py; the columns are 0020's): the words shown in place of ``body``.
+    hidden_at: Mapped[datetime | None] = mapped_column(Instant)
+    edited_body: Mapped[str | None]
     edited_at: Mapped[datetime | None] = mapped_column(Instant)
     answer: Mapped[str | None]
     answered_at: Mapped[datetime | None] = mapped_column(Instant)
     answer_edited_at: Mapped[datetime | None] = mapped_column(Instant)
 
     client: Mapped[Person] = relationship(lazy="raise")
-    # By a moderator (services/flag_contents.py; the columns are 0020's): the words shown in place of ``body``.
-    hidden_at: Mapped[datetime | None] = mapped_column(Instant)
-    edited_body: Mapped[str | None]
