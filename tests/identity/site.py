@@ -39,6 +39,7 @@ class StoppableIssuer:
             self._server.url, "soulseer-test", "soulseer-test-secret", AUDIENCE, app_base_url, directory
         )
         self._app = create_provider(self.settings)
+        self._keys = SigningKeys(directory)
         self._server.start()
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
@@ -60,7 +61,7 @@ class StoppableIssuer:
             "email": person,
             **changes,
         }
-        key = SigningKeys(self.settings.directory).signing_key()
+        key = self._keys.signing_key()
         kept = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode({"alg": "RS256", "typ": "at+jwt", "kid": key.kid}, kept, key, ["RS256"])
 
