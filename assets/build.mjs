@@ -4,6 +4,7 @@
 //   assets/js/**/*.js            -> the same path        copied
 //   packages                     -> fonts/, htmx.min.js, uplot.min.js, uplot.min.css
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -17,6 +18,7 @@ const tailwind = path.join(
   path.dirname(createRequire(import.meta.url).resolve("@tailwindcss/cli/package.json")),
   "dist/index.mjs",
 );
+const VERSION = "version.txt";
 const watching = process.argv.includes("--watch");
 
 const FONTS = [
@@ -81,9 +83,21 @@ async function packages() {
   ]);
 }
 
+/** A name for all that was built, of its contents: production's addresses carry it, so that nothing stale is shown. */
+async function version() {
+  const hash = createHash("sha256");
+  const files = await readdir(target, { recursive: true, withFileTypes: true });
+  const names = files.filter((file) => file.isFile() && !file.name.startsWith(".") && file.name !== VERSION);
+  for (const name of names.map((file) => path.join(file.parentPath, file.name)).sort()) {
+    hash.update(path.relative(target, name)).update(await readFile(name));
+  }
+  await writeFile(path.join(target, VERSION), hash.digest("hex").slice(0, 16));
+}
+
 const started = Date.now();
 if (process.argv.includes("--clean")) await rm(target, { recursive: true, force: true });
 await mkdir(target, { recursive: true });
 await Promise.all([scripts(), packages()]);
 await Promise.all(["app.css", "admin.css"].map(styleSheet));
+await version();
 console.log(`assets built in ${((Date.now() - started) / 1000).toFixed(1)} s`);

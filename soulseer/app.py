@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         template_folder=str(REPOSITORY / "templates"),
         static_folder="static",
     )
+        static_url_path=static_path(production=settings.production),
     app.jinja_environment = TemplateEnvironment
     app.config.update(flask_config(settings))
     app.extensions["settings"] = settings
@@ -199,9 +200,22 @@ def start_sentry(settings: Settings) -> None:
 
 def wrap_wsgi(app: Flask, settings: Settings) -> None:
     """Static files by whitenoise; the proxy's headers where proxies are trusted."""
-    static = Path(str(app.static_folder))
-    white = WhiteNoise(app.wsgi_app, autorefresh=not settings.production, max_age=3600)
-    white.add_files(str(static), prefix="static/")
+def static_path(*, production: bool) -> str:
+    """Where static files are served. In production the address names their contents (assets/build.mjs): browsers keep
+    them for good, and ask for the new ones after a deployment."""
+    if not production:
+        return "/static"
+    return f"/static/{(REPOSITORY / 'soulseer/static/build/version.txt').read_text()}"
+
+
+    here = f"{app.static_url_path}/"
+    white = WhiteNoise(
+        app.wsgi_app,
+        autorefresh=not settings.production,
+        max_age=3600 if settings.production else 0,
+        immutable_file_test=lambda _path, url: settings.production and url.startswith(here),
+    )
+    white.add_files(str(app.static_folder), prefix=here)
     # Flask-Admin's Bootstrap: public files, not to be asked of Flask (and a signed-in person's row) on every page.
     white.add_files(str(Path(flask_admin.__file__).parent / "static"), prefix="admin/static/")
     app.wsgi_app = white  # type: ignore[method-assign]

@@ -24,6 +24,7 @@ PUBLIC_ENDPOINTS = frozenset(
         "openapi.document",
         "openapi.reference",
         "front.index",
+        "front.static_of_before",
         "readers.browse",
         "readers.show",
         "receipts.ask",

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from config.settings import REPOSITORY
 from tests.doors.test_errors import another_app, bearer
 
 
@@ -134,6 +135,20 @@ def test_production_headers_and_cookies(production) -> None:
     assert production.config["SESSION_COOKIE_SECURE"] is True
     assert production.config["SESSION_COOKIE_HTTPONLY"] is True
     assert production.config["SESSION_COOKIE_SAMESITE"] == "Lax"
+
+
+def test_production_addresses_of_static_files_name_their_contents(production) -> None:
+    client = production.test_client()
+    page = client.get("/docs", base_url="https://soulseer.test").text
+    version = (REPOSITORY / "soulseer/static/build/version.txt").read_text()
+    address = f"/static/{version}/build/app.css"
+    assert address in page
+    kept = client.get(address, base_url="https://soulseer.test")
+    assert kept.status_code == 200
+    assert "immutable" in kept.headers["Cache-Control"]
+    before = client.get("/static/0123456789abcdef/build/app.css", base_url="https://soulseer.test")
+    assert (before.status_code, before.headers["Location"]) == (302, address)
+    assert client.get(f"/static/{version}/../../app.py", base_url="https://soulseer.test").status_code == 404
 
 
 def test_development_sends_no_hsts(visitor) -> None:
