@@ -82,7 +82,8 @@ function tell(before) {
     facts.returned = false;
     talk.remark(first ? "You are both here. The first minute is paid." : "The reading goes on.", meter.now);
     stage.say(first ? "The reading has begun." : "The reading goes on.");
-    if (document.activeElement === document.body) stage.focusComposer();
+    // In a call one speaks first; on a phone the keyboard would hide half of it.
+    if (document.activeElement === document.body && !facts.media) stage.focusComposer();
   } else if (meter.state === "paused") {
     const pause = facts.pauses[meter.pause_cause];
     talk.remark(`${pause.title}.`, meter.now);

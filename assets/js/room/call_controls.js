@@ -121,8 +121,9 @@ export function watchControls(call) {
   for (const [name, pressed] of [["enterpictureinpicture", true], ["leavepictureinpicture", false]]) {
     video.addEventListener(name, () => press("picture", pressed));
   }
-  const picture = button("picture");
-  if (picture) picture.hidden = !document.pictureInPictureEnabled;
-  button("full").hidden = !(root.requestFullscreen || video.webkitEnterFullscreen);
+  if (withVideo) {
+    button("picture").hidden = !document.pictureInPictureEnabled;
+    button("full").hidden = !(root.requestFullscreen || video.webkitEnterFullscreen);
+  }
   if (chosen("speaker") && "setSinkId" in video) tryTo("speaker", () => video.setSinkId(chosen("speaker")));
 }
