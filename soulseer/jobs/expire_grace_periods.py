@@ -46,14 +46,9 @@ def _active_and_over(ids: set[int]) -> tuple[list[int], list[int]]:
     """Those of ``ids`` that are active, in order, and those that are over."""
     if not ids:
         return [], []
-    live = dict(
-        db.session.execute(
-            select(ReadingSession.id, ReadingSession.state).where(
-                ReadingSession.id.in_(ids), ReadingSession.state.in_(LIVE)
-            )
-        )
-        .tuples()
-        .all()
+    found = select(ReadingSession.id, ReadingSession.state).where(
+        ReadingSession.id.in_(ids), ReadingSession.state.in_(LIVE)
     )
+    live = {row.id: row.state for row in db.session.execute(found)}
     active = sorted(session_id for session_id, state in live.items() if state == State.ACTIVE)
     return active, sorted(ids - live.keys())

@@ -136,13 +136,8 @@ def account(person_id: int) -> Known:
     found = payout_accounts.of(person_id)
     if found is None:
         raise NotFound(f"Person {person_id} has not set up payouts.")
-    names = dict(
-        db.session.execute(
-            select(Person.id, Person.handle).where(Person.id.in_([person_id, found.paused_by or person_id]))
-        )
-        .tuples()
-        .all()
-    )
+    wanted = select(Person.id, Person.handle).where(Person.id.in_([person_id, found.paused_by or person_id]))
+    names = {row.id: row.handle for row in db.session.execute(wanted)}
     paused_by = names.get(found.paused_by) if found.paused_by is not None else None
     return Known(found, names[person_id], paused_by, payout_rules.standing(person_id, found))
 

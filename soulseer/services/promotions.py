@@ -150,7 +150,7 @@ def give_back(
         )
         .with_for_update(of=PromotionalSpend)
         .execution_options(populate_existing=True)
-    ).tuples()
+    )
     left, taken = amount, defaultdict[int, Decimal](lambda: ZERO)
     sources = {}
     for paid, source in spent:
