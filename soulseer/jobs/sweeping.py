@@ -23,9 +23,15 @@ def each(step: Callable[[], str | None], counts: "Counter[str]", *, prefix: str 
 
     False where LONGEST_SECONDS were over first, so that something may be left.
     """
+    return batches(lambda: [outcome] if (outcome := step()) is not None else [], counts, prefix=prefix)
+
+
+def batches(step: Callable[[], list[str]], counts: "Counter[str]", *, prefix: str = "") -> bool:
+    """The same where a step does several, and gives what each came to; none where nothing was due."""
     over = time.monotonic() + LONGEST_SECONDS
-    while (outcome := step()) is not None:
-        counts[outcome if outcome == ERROR else prefix + outcome] += 1
+    while outcomes := step():
+        for outcome in outcomes:
+            counts[outcome if outcome == ERROR else prefix + outcome] += 1
         if time.monotonic() > over:
             return False
     return True

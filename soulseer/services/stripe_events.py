@@ -60,7 +60,8 @@ class Question:
 @dataclass(frozen=True)
 class Handler:
     """Acts on events of ``types``. ``ask`` returns None where Stripe knows no such object; it may raise
-    StripeUnavailable and StripeRefused. All three may run more than once for one event."""
+    StripeUnavailable and StripeRefused, and is called from a thread of its own: it reads nothing of the database. All
+    three may run more than once for one event."""
 
     types: tuple[str, ...]
     examine: Callable[[EventInHand, datetime], Verdict | Question]

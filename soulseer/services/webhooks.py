@@ -106,20 +106,21 @@ def due(now: datetime) -> list[str]:
     )
 
 
-def claim(now: datetime, event_row_id: int | None = None) -> Task | None:
-    """Take the event of this row, or the one that is due longest; None where there is none to take.
+def claim(now: datetime, event_row_id: int | None = None, *, most: int = 1) -> list[Task]:
+    """Take the event of this row, or up to ``most`` that are due longest; none where there is none to take.
 
     An event that needs no word from Stripe is finished here. A failed one named by its row is tried at once.
     """
     query = select(WebhookEvent).where(WebhookEvent.vendor == VENDOR, WebhookEvent.status.in_(UNDONE))
     is_due = WebhookEvent.next_attempt_at <= now
     if event_row_id is None:
-        query = query.where(is_due).order_by(WebhookEvent.next_attempt_at).limit(1)
+        query = query.where(is_due).order_by(WebhookEvent.next_attempt_at).limit(most)
     else:
         query = query.where(WebhookEvent.id == event_row_id, or_(is_due, WebhookEvent.status == "failed"))
-    row = db.session.scalars(query.with_for_update(skip_locked=True)).one_or_none()
-    if row is None:
-        return None
+    return [_taken(row, now) for row in db.session.scalars(query.with_for_update(skip_locked=True)).all()]
+
+
+def _taken(row: WebhookEvent, now: datetime) -> Task:
     row.attempts += 1
     row.next_attempt_at = now + LEASE
     handler = HANDLERS.get(row.type)
@@ -144,7 +145,7 @@ def claim(now: datetime, event_row_id: int | None = None) -> Task | None:
 def look_up(task: Task) -> Any:
     """Ask Stripe what the event's handler wants to know; None where Stripe knows no such object.
 
-    Call it outside any transaction. Raises StripeUnavailable, StripeRefused.
+    Call it outside any transaction, from any thread. Raises StripeUnavailable, StripeRefused.
     """
     _, handler, question = _parts(task)
     return handler.ask(question)

@@ -82,7 +82,7 @@ def test_any_order_ends_in_the_same_books(sandbox: Sandbox, data: st.DataObject)
     # By a seed, since how many events there are is not hypothesis's to know.
     random.Random(data.draw(st.integers(0, 2**32), label="order")).shuffle(events)
     for event_id in events * 2:
-        process_stripe_webhook.process_event(JobContext(now=clock.now()), event_id)
+        process_stripe_webhook.run(JobContext(now=clock.now(), arguments={"event": str(event_id)}))
     work()
     # What waited for its payment.
     for hours in (1, 8, 16):

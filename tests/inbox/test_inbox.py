@@ -1,5 +1,6 @@
 """The inbox itself: events handed to their capability, waiting for another event, waking workers, the database's guards."""
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from soulseer import gateways
 from soulseer.db import db, transaction
 from soulseer.domain import clock
-from soulseer.jobs import sweeping, worker
+from soulseer.jobs import process_stripe_webhook, sweeping, worker
 from soulseer.models.operations import JobRun
 from soulseer.services import stripe_handlers, webhooks
 from soulseer.services.stripe_events import (
@@ -212,6 +213,7 @@ def test_a_run_that_takes_too_long_leaves_the_rest_to_another(
 ) -> None:
     handle()
     monkeypatch.setattr(sweeping, "LONGEST_SECONDS", -1)
+    monkeypatch.setattr(process_stripe_webhook, "ASKED_AT_ONCE", 1)
     for number in range(3):
         announce(sandbox, f"evt_{number}")
     worker.run(burst=True)
@@ -219,6 +221,31 @@ def test_a_run_that_takes_too_long_leaves_the_rest_to_another(
     with transaction():
         counts = list(db.session.scalars(select(JobRun.counts).order_by(JobRun.id)))
     assert counts[:3] == [{"processed": 1}] * 3
+
+
+def test_stripe_is_asked_about_several_events_at_once(sandbox: Sandbox, handle: Handle) -> None:
+    count = process_stripe_webhook.ASKED_AT_ONCE
+    # Every question waits for the last: one by one, none would be answered.
+    asked = threading.Barrier(count, timeout=10)
+
+    def ask(question: Question) -> str:
+        asked.wait()
+        return question.stripe_id
+
+    def apply(event: EventInHand, question: Question, answer: str, now: datetime) -> Verdict:
+        assert answer == event.event_id
+        if answer == "evt_3":
+            raise ZeroDivisionError("a fault of ours")
+        return PROCESSED
+
+    handle(lambda event, now: Question(event.event_id, 7), ask, apply)
+    for number in range(count):
+        announce(sandbox, f"evt_{number}")
+    assert work() == {"processed": count - 1, "error": 1}
+    assert (statuses()["evt_3"], row_of("evt_3").error) == (
+        "failed",
+        "ZeroDivisionError: a fault of ours",
+    )
 
 
 def test_an_event_is_due_by_stripes_instant(sandbox: Sandbox) -> None:
