@@ -35,6 +35,7 @@ from soulseer.gateways.signals import SignalGateway
 from soulseer.gateways.signing import SigningGateway
 from soulseer.gateways.storage import StorageGateway
 from soulseer.gateways.stripe import StripeGateway
+from soulseer.gateways.talk import TalkGateway
 
 migrate = Migrate(directory=str(REPOSITORY / "migrations"), compare_type=True)
 csrf = CSRFProtect()
@@ -180,6 +181,7 @@ def gateways_of(settings: Settings) -> gateways.Gateways:
         ),
         signals=SignalGateway(settings.redis_url),
         mail=MailGateway(settings.mail_url, settings.mail_from),
+        talk=TalkGateway(settings.redis_url),
         storage=StorageGateway(
             settings.r2_endpoint_url,
             settings.r2_access_key_id,

@@ -11,6 +11,7 @@ from soulseer.blueprints import (
     api_ringing,
     api_safety,
     api_sessions,
+    api_texts,
     api_wallet,
     api_withdrawals,
     auth,
@@ -21,6 +22,7 @@ from soulseer.blueprints import (
     front,
     health,
     identity,
+    leaving,
     limits,
     me,
     membership,
@@ -51,6 +53,7 @@ BLUEPRINTS = (
     openapi.blueprint,
     me.blueprint,
     api_sessions.blueprint,
+    api_texts.blueprint,
     api_safety.blueprint,
     api_ringing.blueprint,
     ringing.blueprint,
@@ -74,6 +77,7 @@ BLUEPRINTS = (
     reading_list.blueprint,
     readings.blueprint,
     files.blueprint,
+    leaving.blueprint,
     receipts.blueprint,
 )
 

@@ -1,7 +1,7 @@
 """/api/sessions/: request a reading, move through it, read its meter, talk in it (contract, HTTP)."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from flask import Blueprint, Response
 from pydantic import Field
@@ -14,7 +14,6 @@ from soulseer.db import transaction
 from soulseer.domain import clock, errors
 from soulseer.domain.money import CURRENCY, from_cents
 from soulseer.domain.readings import CeilingKind, Role
-from soulseer.models.readings import ReadingMessage
 from soulseer.services import ceilings, dashboards, reading_texts, reading_tokens, readings
 from soulseer.services.people import SignedIn
 from soulseer.services.readings import Meter
@@ -116,33 +115,6 @@ class TokenAnswer(MeterAnswer):
     token: str
     rtm_token: str
     expires_at: Instant
-
-
-class MessageRequest(ApiModel):
-    client_key: str = Field(
-        max_length=64, description="A UUID that the sender makes; sent again, it is one message"
-    )
-    body: str = Field(max_length=20_000)
-
-
-class MessageAnswer(ApiModel):
-    number: int
-    mine: bool
-    body: str
-    client_key: str
-    created_at: Instant
-
-
-class MessagesQuery(ApiModel):
-    after: int = Field(0, ge=0, le=2**31 - 1)
-    limit: Annotated[int, Field(ge=1, le=100)] = 100
-
-
-class MessagesAnswer(ApiModel):
-    """`items` oldest first; ask again with `after` = the last `number`. `meter` saves a second call."""
-
-    items: list[MessageAnswer]
-    meter: MeterAnswer
 
 
 class NoteRequest(ApiModel):
@@ -300,49 +272,6 @@ def rtc_token(person: SignedIn, session_id: int) -> TokenAnswer:
     caller = readings.caller_of(meter.session, person.id)
     tokens = reading_tokens.issue(meter.session, caller, now)
     return TokenAnswer(**dict(meter_answer(meter)), **vars(tokens))
-
-
-@blueprint.get("/<int:session_id>/messages/")
-@api_route(
-    "Messages after a number, with the meter",
-    query=MessagesQuery,
-    answer=MessagesAnswer,
-    errors=MOVE_ERRORS[:2],
-    limit=limits.POLL,
-)
-def list_messages(person: SignedIn, session_id: int, query: MessagesQuery) -> MessagesAnswer:
-    """Oldest first; ask again with the last number."""
-    meter = room_calls.look(session_id, person.id, clock.now())
-    rows = reading_texts.after(session_id, query.after, query.limit)
-    return MessagesAnswer(items=[_message(row, person.id) for row in rows], meter=meter_answer(meter))
-
-
-@blueprint.post("/<int:session_id>/messages/")
-@api_route(
-    "Send a message",
-    body=MessageRequest,
-    answer=MessageAnswer,
-    status=201,
-    errors=(*MOVE_ERRORS, errors.InvalidInput),
-    limit=limits.POLL,
-)
-def send_message(person: SignedIn, session_id: int, body: MessageRequest) -> MessageAnswer:
-    """While the reading is active only. The same `client_key` again is the same message."""
-    now = clock.now()
-    room_calls.look(session_id, person.id, now)
-    with transaction():
-        message = reading_texts.send(readings.find(session_id), person.id, body.client_key, body.body, now)
-        return _message(message, person.id)
-
-
-def _message(row: ReadingMessage, person_id: int) -> MessageAnswer:
-    return MessageAnswer(
-        number=row.number,
-        mine=row.sender_id == person_id,
-        body=row.body,
-        client_key=str(row.client_key),
-        created_at=row.created_at,
-    )
 
 
 @blueprint.put("/<int:session_id>/note/")

@@ -26,6 +26,10 @@ LIMITS = {
 # Whether somebody rings: a tab that is looked at asks every three seconds, of the hidden ones only one.
 RING = "ring"
 LIMITS[RING] = "120 per minute"
+
+# Pictures, each of which is decoded and written anew.
+PICTURE = "picture"
+LIMITS[PICTURE] = "20 per minute"
 # What anybody may ask about something of which they know the code.
 PUBLIC = "public"
 LIMITS[PUBLIC] = "60 per minute"

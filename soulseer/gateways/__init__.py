@@ -11,6 +11,7 @@ from soulseer.gateways.signals import SignalGateway
 from soulseer.gateways.signing import SigningGateway
 from soulseer.gateways.storage import StorageGateway
 from soulseer.gateways.stripe import StripeGateway
+from soulseer.gateways.talk import TalkGateway
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Gateways:
     signals: SignalGateway
     mail: MailGateway
     storage: StorageGateway
+    talk: TalkGateway
     signing: SigningGateway
 
 

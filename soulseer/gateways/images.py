@@ -5,7 +5,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 from PIL import Image, ImageOps
 
@@ -29,7 +29,7 @@ class Picture:
     height: int
 
 
-def rewrite(stream: BinaryIO, *, longest_side: int, most_pixels: int) -> Picture:
+def rewrite(stream: IO[bytes], *, longest_side: int, most_pixels: int) -> Picture:
     """Decode a picture of FORMATS and write it anew, at most ``longest_side`` pixels wide or high.
 
     What it is is told by its content alone. Raises InvalidInput (field ``image``) for what is no such picture, is broken,

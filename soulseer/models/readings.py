@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from soulseer.db import Money, db
 from soulseer.domain.money import earned_cents, from_cents
 from soulseer.domain.readings import LIVE, Action, CeilingKind, EndReason, Modality, PauseCause, Role, State
+from soulseer.models.files import StoredFile
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.types import Instant, one_of
@@ -224,6 +225,7 @@ class ReadingMessage(db.Model):  # type: ignore[name-defined, misc]
     # Empty only where there is a picture.
     body: Mapped[str]
     file_id: Mapped[int | None] = mapped_column(ForeignKey("stored_file.id"))
+    file: Mapped[StoredFile | None] = relationship(lazy="raise")
     # Contact details that were recognised (services/message_contacts.py) and sent all the same: "email,phone".
     contact_kinds: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(Instant)

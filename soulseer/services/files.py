@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import BinaryIO
+from typing import IO
 
 from sqlalchemy import exists, or_, select
 
@@ -52,7 +52,7 @@ class FileLost(Conflict):
     code, title = "file_not_confirmed", "The upload took too long; please send the picture again"
 
 
-def picture(stream: BinaryIO) -> Prepared:
+def picture(stream: IO[bytes]) -> Prepared:
     """Read a picture and write it anew, small and without metadata. Raises InvalidInput (field ``image``; ``reason`` is
     size, type, pixels, broken or empty)."""
     policy = policies.current().files
@@ -97,12 +97,13 @@ def upload(intent: Intent, prepared: Prepared) -> None:
     gateways.current().storage.put(intent.key, prepared.content, prepared.content_type)
 
 
-def confirm(intent: Intent) -> None:
+def confirm(intent: Intent) -> StoredFile:
     """The bytes are there, and so is what they are for. Raises FileLost where the sweep was quicker."""
     row = _locked(intent.file_id)
     if row.state != "pending":
         raise FileLost
     row.state, row.next_check_at = "stored", None
+    return row
 
 
 def remove(file_id: int, now: datetime) -> None:

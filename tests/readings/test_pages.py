@@ -276,7 +276,10 @@ def test_a_receipt_with_talk_note_and_words(sides, set_clock) -> None:
     client, reader = sides(room)
     with transaction():
         reading_texts.send(
-            room.session, room.client.id, "00000000-0000-4000-8000-000000000001", "<i>hi</i>", at(3)
+            room.session,
+            room.client.id,
+            reading_texts.Draft("00000000-0000-4000-8000-000000000001", "<i>hi</i>"),
+            at(3),
         )
         reading_texts.write_note(room.id, room.client.id, "mine alone", at(4))
     room.do("end", "client", 20)
