@@ -31,9 +31,9 @@ from soulseer.gateways.identity import IdentityGateway
 from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
-from soulseer.gateways.signals import SignalGateway
 from soulseer.gateways.signing import SigningGateway
 from soulseer.gateways.storage import StorageGateway
+from soulseer.gateways.signals import SignalGateway
 from soulseer.gateways.stripe import StripeGateway
 from soulseer.gateways.talk import TalkGateway
 
@@ -50,8 +50,8 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         root_path=str(REPOSITORY / "soulseer"),
         template_folder=str(REPOSITORY / "templates"),
         static_folder="static",
-    )
         static_url_path=static_path(production=settings.production),
+    )
     app.jinja_environment = TemplateEnvironment
     app.config.update(flask_config(settings))
     app.extensions["settings"] = settings
@@ -200,8 +200,6 @@ def start_sentry(settings: Settings) -> None:
         sentry_sdk.init(dsn=settings.sentry_dsn, environment=settings.app_env, send_default_pii=False)
 
 
-def wrap_wsgi(app: Flask, settings: Settings) -> None:
-    """Static files by whitenoise; the proxy's headers where proxies are trusted."""
 def static_path(*, production: bool) -> str:
     """Where static files are served. In production the address names their contents (assets/build.mjs): browsers keep
     them for good, and ask for the new ones after a deployment."""
@@ -210,6 +208,8 @@ def static_path(*, production: bool) -> str:
     return f"/static/{(REPOSITORY / 'soulseer/static/build/version.txt').read_text()}"
 
 
+def wrap_wsgi(app: Flask, settings: Settings) -> None:
+    """Static files by whitenoise; the proxy's headers where proxies are trusted."""
     here = f"{app.static_url_path}/"
     white = WhiteNoise(
         app.wsgi_app,
