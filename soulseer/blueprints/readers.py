@@ -1,5 +1,6 @@
 """GET /readers/browse/ and /readers/{slug}/: finding a reader."""
 
+import re
 from typing import Any
 
 from flask import Blueprint, current_app, make_response, render_template, request, url_for
@@ -16,6 +17,8 @@ from soulseer.services.readers import Profile
 blueprint = Blueprint("readers", __name__, url_prefix="/readers")
 
 ROW_IDS_END = 2**63
+_PLACE = re.compile(r"([1-5])-([0-9]{1,19})")
+_STARS = [str(number) for number in reviews.STARS]
 
 
 @blueprint.get("/browse/")
@@ -46,15 +49,9 @@ def show(slug: str) -> ResponseReturnValue:
     """One reader: rates, state, words and reviews, and the way into a reading."""
     viewer_id: int | None = current_user.id if current_user.is_authenticated else None
     reader = readers.profile(slug, viewer_id)
-    before = _row_id(request.args.get("before", ""))
-    lines, following = reviews.of_reader(reader.reader_id, before)
     context = {
         "reader": reader,
-        "reviews": lines,
-        "next_reviews": url_for("readers.show", slug=slug, before=following, _anchor="reviews")
-        if following
-        else None,
-        "first_reviews": url_for("readers.show", slug=slug, _anchor="reviews") if before else None,
+        **_reviews(reader),
         "own": reader.reader_id == viewer_id,
         "start_url": _start_url(),
         **_means(reader, viewer_id),
@@ -62,17 +59,41 @@ def show(slug: str) -> ResponseReturnValue:
     return render_template("readers/show.html", **context)
 
 
+def _reviews(reader: Profile) -> dict[str, Any]:
+    """The reviews asked for (?sort=, ?stars=, ?after=), where they go on, and the ways to the others. What cannot be
+    read asks for nothing."""
+    order = request.args.get("sort", "")
+    stars = request.args.get("stars", "")
+    place = _PLACE.fullmatch(request.args.get("after", ""))
+    wanted = reviews.Wanted(
+        order=reviews.Order(order) if order in set(reviews.Order) else reviews.Order.NEWEST,
+        stars=int(stars) if stars in _STARS else None,
+        after=(int(place[1]), int(place[2])) if place and int(place[2]) < ROW_IDS_END else None,
+    )
+
+    def address(**more: Any) -> str:
+        named = {"sort": wanted.order.value, "stars": wanted.stars, **more}
+        told = {
+            name: value for name, value in named.items() if value not in (None, reviews.Order.NEWEST.value)
+        }
+        return url_for("readers.show", slug=reader.slug, **told, _anchor="reviews")
+
+    lines, following = reviews.of_reader(reader.reader_id, wanted)
+    return {
+        "reviews": lines,
+        "next_reviews": address(after=f"{following[0]}-{following[1]}") if following else None,
+        "first_reviews": address() if wanted.after else None,
+        "review_orders": [(one.value, address(sort=one.value), one is wanted.order) for one in reviews.Order],
+        "review_stars": [
+            (number, reader.stars[number - 1], address(stars=number), number == wanted.stars)
+            for number in reversed(reviews.STARS)
+        ],
+        "all_reviews": address(stars=None) if wanted.stars else None,
+    }
+
+
 def _wants_list() -> bool:
     return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
-
-
-def _row_id(text: str) -> int | None:
-    """A row's number out of an address; None for anything else."""
-    return (
-        int(text)
-        if text.isascii() and text.isdigit() and len(text) < 20 and int(text) < ROW_IDS_END
-        else None
-    )
 
 
 def _start_url() -> str | None:

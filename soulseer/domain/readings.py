@@ -86,7 +86,9 @@ class EndReason(StrEnum):
 
 
 # The client's own doing: what was paid and not used is not given back (design §4, rule 7).
-CLIENTS_OWN = frozenset({PauseCause.CLIENT_LEFT, PauseCause.CLIENT_DROPPED, PauseCause.LOW_BALANCE, PauseCause.CEILING})
+CLIENTS_OWN = frozenset(
+    {PauseCause.CLIENT_LEFT, PauseCause.CLIENT_DROPPED, PauseCause.LOW_BALANCE, PauseCause.CEILING}
+)
 
 MOVES: dict[tuple[State, Action], State] = {
     (State.CREATED, Action.OPEN): State.WAITING,

@@ -22,7 +22,9 @@ class Person(db.Model):  # type: ignore[name-defined, misc]
         Index("uq_person_handle_lower", text("lower(handle)"), unique=True),
         Index("ix_person_email_lower", text("lower(email)")),
         Index(
-            "ix_person_suspended_until", "suspended_until", postgresql_where=text("suspended_until IS NOT NULL")
+            "ix_person_suspended_until",
+            "suspended_until",
+            postgresql_where=text("suspended_until IS NOT NULL"),
         ),
         CheckConstraint("handle ~ '^[A-Za-z0-9][A-Za-z0-9_-]{1,38}$'", name="handle"),
     )

@@ -26,7 +26,8 @@ class ReaderProfile(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint("rating_sum >= rating_count AND rating_sum <= 5 * rating_count", name="rating"),
         CheckConstraint("NOT listed OR status = 'verified'", name="listed_when_verified"),
         CheckConstraint(
-            f"offline_cause IS NULL OR ({one_of('offline_cause', OFFLINE_CAUSES)} AND NOT online)", name="offline_cause"
+            f"offline_cause IS NULL OR ({one_of('offline_cause', OFFLINE_CAUSES)} AND NOT online)",
+            name="offline_cause",
         ),
         CheckConstraint("free_minutes BETWEEN 0 AND 5", name="free_minutes"),
         # Read backwards: online first, then the better rated, then the one who came first.

@@ -9,6 +9,7 @@ from soulseer.db import db
 from soulseer.domain.accounts import CHART, AccountKind
 from soulseer.domain.transfers import TRANSFERS, TransferKind
 from soulseer.services import (
+    afterwards_checks,
     dispute_checks,
     payout_checks,
     promotion_checks,
@@ -182,6 +183,7 @@ CHECKS: tuple[tuple[str, str], ...] = (
                SELECT FROM top_up u WHERE t.idempotency_key
                    = 'top-up:' || coalesce(u.stripe_checkout_session_id, 'auto:' || u.stripe_payment_intent_id))""",
     ),
+    *afterwards_checks.CHECKS,
     *dispute_checks.CHECKS,
     *payout_checks.CHECKS,
     *promotion_checks.CHECKS,
@@ -217,6 +219,7 @@ GUARDS = (
         "top_up_origin_frozen",
         "top_up_state_moves",
     ),
+    *afterwards_checks.GUARDS,
     *dispute_checks.GUARDS,
     *payout_checks.GUARDS,
     *promotion_checks.GUARDS,

@@ -76,6 +76,7 @@ class Profile(Card):
     """A reader's page. ``status`` as in READER_STATUSES; not listed, it is for the reader's own eyes."""
 
     biography: str
+    stars: tuple[int, ...]  # How many reviews gave one star, two, … five.
     status: str
     listed: bool
 
@@ -98,7 +99,8 @@ ORDER BY online DESC, rating_thousandths DESC, - person_id DESC LIMIT :limit
 _AFTER = (
     "(online, rating_thousandths, - person_id) < (:last_online, :last_rating, - CAST(:last_id AS bigint))"
 )
-_PROFILE = f"SELECT {_COLUMNS}, biography, status, listed FROM reader_profile WHERE slug = :slug"  # noqa: S608
+_STARS = ("stars_1", "stars_2", "stars_3", "stars_4", "stars_5")
+_PROFILE = f"SELECT {_COLUMNS}, {', '.join(_STARS)}, biography, status, listed FROM reader_profile WHERE slug = :slug"  # noqa: S608
 _ONE = Read(text(_SHOWN.format(page=_PROFILE)))
 # Word for word the expression of the index ix_reader_profile_search.
 _SEARCHED = "(display_name || ' ' || headline || ' ' || specialties)"
@@ -136,7 +138,13 @@ def profile(slug: str, viewer_id: int | None = None) -> Profile:
     row = _ONE.first({"slug": slug})
     if row is None or not (row.listed or row.person_id == viewer_id):
         raise NotFound("There is no reader of this name.")
-    return Profile(**_card(row), biography=row.biography, status=row.status, listed=row.listed)
+    return Profile(
+        **_card(row),
+        biography=row.biography,
+        stars=tuple(getattr(row, name) for name in _STARS),
+        status=row.status,
+        listed=row.listed,
+    )
 
 
 def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:

@@ -31,7 +31,7 @@ KEPT = (
     *("promotional_credit", "promotional_spend"),
     *("refund", "reversal", "withdrawal"),
     *("subscription", "subscription_invoice"),
-    *("closed_day", "reconciliation_difference"),
+    *("closed_day", "reconciliation_difference", "review"),
 )
 
 
@@ -201,6 +201,8 @@ PLANTS = [
     ("credits_follow_their_session", "UPDATE reading_session SET credit = credit + 1 WHERE id = %(done)s"),
     ("credits_follow_their_session", "UPDATE ledger_transaction SET reading_session_id = %(paused)s WHERE kind = 'fair_credit'"),
     ("credits_follow_their_session", "UPDATE ledger_transaction SET reading_session_id = NULL WHERE kind = 'fair_credit'"),
+    ("tips_are_cash_of_a_reading_and_earned", "UPDATE ledger_transaction SET kind = 'tip' WHERE kind = 'fair_credit'"),
+    ("ratings_follow_their_reviews", "INSERT INTO review SELECT 1, id, client_id, reader_id, 5, '', now() FROM reading_session LIMIT 1"),
     ("finalized_sessions_agree", "DELETE FROM reading_receipt"),
     ("finalized_sessions_agree", "UPDATE reading_session SET active_microseconds = 200000000 WHERE id = %(done)s"),
     ("finalized_sessions_agree", "UPDATE reading_receipt SET charged = 700, total = 500, reader_part = 350, platform_part = 150"),

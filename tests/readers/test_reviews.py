@@ -38,8 +38,8 @@ def test_reviews_come_in_pages(app: Flask) -> None:
     client, reader = factories.person(), factories.reader()
     for _ in range(5):
         write(sessions.finished(client.id, reader.person_id), client.id)
-    first, before = reviews.of_reader(reader.person_id, limit=3)
-    second, end = reviews.of_reader(reader.person_id, before, limit=3)
+    first, after = reviews.of_reader(reader.person_id, limit=3)
+    second, end = reviews.of_reader(reader.person_id, reviews.Wanted(after=after), limit=3)
     assert (len(first), len(second), end) == (3, 2, None)
     assert min(line.id for line in first) > max(line.id for line in second)
 
@@ -50,8 +50,9 @@ def test_one_review_a_session(app: Flask) -> None:
     write(session_id, client.id)
     with pytest.raises(AlreadyReviewed):
         write(session_id, client.id, "1")
+    assert reviews.reviewable(session_id, client.id, START).stars == 5
     with pytest.raises(AlreadyReviewed):
-        reviews.reviewable(session_id, client.id)
+        reviews.reviewable(session_id, client.id, START + reviews.EDITABLE)
     assert db.session.get_one(ReaderProfile, reader.person_id).rating_sum == 5
 
 
