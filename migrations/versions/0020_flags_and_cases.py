@@ -28,6 +28,7 @@ CREATE TABLE moderation_case (
     claimed_by BIGINT,
     claimed_until TIMESTAMP WITH TIME ZONE,
     decided_at TIMESTAMP WITH TIME ZONE,
+    rank BIGINT GENERATED ALWAYS AS (priority * 17592186044416 + (17592186044415 - id)) STORED,
     CONSTRAINT pk_moderation_case PRIMARY KEY (id),
     CONSTRAINT ck_moderation_case_state CHECK (state IN ('open', 'decided', 'appealed')),
     CONSTRAINT ck_moderation_case_claimed CHECK ((claimed_by IS NULL) = (claimed_until IS NULL)),
@@ -38,7 +39,7 @@ CREATE TABLE moderation_case (
 );
 CREATE INDEX ix_moderation_case_author_id_id ON moderation_case (author_id, id DESC);
 CREATE INDEX ix_moderation_case_claimed_by ON moderation_case (claimed_by) WHERE claimed_by IS NOT NULL;
-CREATE INDEX ix_moderation_case_queue ON moderation_case (priority DESC, id) WHERE state IN ('open', 'appealed');
+CREATE INDEX ix_moderation_case_queue ON moderation_case (state, rank);
 CREATE INDEX ix_moderation_case_thing ON moderation_case (kind, object_id, id DESC);
 CREATE UNIQUE INDEX uq_moderation_case_open ON moderation_case (kind, object_id, author_id) WHERE state = 'open';
 CREATE TABLE flag (

@@ -8,6 +8,7 @@ from soulseer.admin import formats
 from soulseer.admin.accounts import AccountsView
 from soulseer.admin.alerts import AlertsView
 from soulseer.admin.audit import AuditView
+from soulseer.admin.cases import CasesView
 from soulseer.admin.dashboard import DashboardView, IndexView
 from soulseer.admin.disputes import DisputesView
 from soulseer.admin.jobs import JobsView
@@ -33,6 +34,7 @@ def init_admin(app: Flask, *, environment: str) -> None:
         DashboardView(),
         SessionsView("Readings", "People"),
         PeopleView("People", "People"),
+        CasesView("Cases", "People"),
         AccountsView("Accounts", "Money"),
         TransactionsView("Transactions", "Money"),
         AlertsView("Alerts", "Money"),

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 
 STAFF = frozenset({"support", "moderator", "finance", "ops", "admin"})
-SUPPORT, FINANCE, OPS, ADMIN = "support", "finance", "ops", "admin"
+SUPPORT, MODERATOR, FINANCE, OPS, ADMIN = "support", "moderator", "finance", "ops", "admin"
 
 # By page: whoever holds one of the roles sees it in the menu and may open it.
 PAGES: dict[str, frozenset[str]] = {
     "dashboard": STAFF,
     "sessions": STAFF,
     "people": frozenset({SUPPORT, ADMIN}),
+    "cases": frozenset({MODERATOR, ADMIN}),
     "accounts": frozenset({SUPPORT, FINANCE, ADMIN}),
     "transactions": frozenset({SUPPORT, FINANCE, ADMIN}),
     "alerts": frozenset({SUPPORT, FINANCE, ADMIN}),
@@ -31,6 +32,10 @@ PAGES: dict[str, frozenset[str]] = {
 
 # By action: each is a POST with a reason and an audit row.
 ACTIONS: dict[str, frozenset[str]] = {
+    "claim_case": frozenset({MODERATOR, ADMIN}),
+    "decide_case": frozenset({MODERATOR, ADMIN}),
+    "undo_case": frozenset({MODERATOR, ADMIN}),
+    "decide_appeal": frozenset({MODERATOR, ADMIN}),
     "end_session": frozenset({SUPPORT, ADMIN}),
     "retry_finalize": frozenset({SUPPORT, FINANCE, ADMIN}),
     "resolve_alert": frozenset({FINANCE, ADMIN}),

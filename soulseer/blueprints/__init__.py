@@ -40,6 +40,7 @@ from soulseer.blueprints import (
     reviews,
     ringing,
     security,
+    safety,
     stripe_webhook,
     wallet,
 )
@@ -57,6 +58,7 @@ BLUEPRINTS = (
     api_safety.blueprint,
     api_ringing.blueprint,
     ringing.blueprint,
+    safety.blueprint,
     api_calls.blueprint,
     wallet.blueprint,
     auto_reload.blueprint,

@@ -28,6 +28,9 @@ PUBLIC_ENDPOINTS = frozenset(
         "readers.browse",
         "readers.show",
         "receipts.ask",
+        # By the code in an author's mail: a suspended person cannot sign in.
+        "safety.decision",
+        "safety.appeal",
         "receipts.verify",
         "receipts.keys",
         "stripe_webhook.receive",

@@ -190,6 +190,13 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
 )
+    JobPlan(
+        name="lift_suspensions",
+        seconds=lambda: 300,
+        queue="sessions",
+        purpose="Lifts suspensions whose last day is over.",
+        supports_dry_run=True,
+    ),
 PLAN_BY_NAME = {plan.name: plan for plan in PLANS}
 
 

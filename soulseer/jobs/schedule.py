@@ -12,6 +12,7 @@ from soulseer.jobs import (
     expire_grace_periods,
     expire_promotions,
     forget_expired,
+    lift_suspensions,
     process_stripe_webhook,
     pull_stripe_events,
     reconcile,
@@ -51,6 +52,7 @@ RUNS: dict[str, Job] = {
     "sweep_files": sweep_files.run,
     "forget_expired": forget_expired.run,
 }
+    "lift_suspensions": lift_suspensions.run,
 
 
 @dataclass(frozen=True, kw_only=True)

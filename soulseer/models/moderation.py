@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -43,12 +44,7 @@ class ModerationCase(db.Model):  # type: ignore[name-defined, misc]
             unique=True,
             postgresql_where=text("state = 'open'"),
         ),
-        Index(
-            "ix_moderation_case_queue",
-            text("priority DESC"),
-            "id",
-            postgresql_where=text("state IN ('open', 'appealed')"),
-        ),
+        Index("ix_moderation_case_queue", "state", "rank"),
         Index("ix_moderation_case_thing", "kind", "object_id", text("id DESC")),
         Index("ix_moderation_case_author_id_id", "author_id", text("id DESC")),
         Index("ix_moderation_case_claimed_by", "claimed_by", postgresql_where=text("claimed_by IS NOT NULL")),
@@ -67,6 +63,10 @@ class ModerationCase(db.Model):  # type: ignore[name-defined, misc]
     claimed_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     claimed_until: Mapped[datetime | None] = mapped_column(Instant)
     decided_at: Mapped[datetime | None] = mapped_column(Instant)
+    # The queue's order, read backwards: the higher priority first, then the older case.
+    rank: Mapped[int] = mapped_column(
+        BigInteger, Computed("priority * 17592186044416 + (17592186044415 - id)", persisted=True)
+    )
 
 
 class Flag(db.Model):  # type: ignore[name-defined, misc]

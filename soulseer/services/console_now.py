@@ -16,6 +16,7 @@ from soulseer.domain.schedule import QUEUES
 from soulseer.gateways.queue import WorkerState
 from soulseer.models.disputes import Dispute
 from soulseer.models.ledger import LedgerAlert, ReadingMinute
+from soulseer.models.moderation import ModerationCase
 from soulseer.models.operations import JobRun
 from soulseer.models.payments import TopUp, WebhookEvent
 from soulseer.models.readings import ReadingSession
@@ -56,7 +57,7 @@ class Queues:
 @dataclass(frozen=True)
 class Now:
     """``counts`` by name: the states of sessions, ``alerts``, the statuses of webhook events, ``failed_runs``,
-    ``differences``, ``disputes``, ``top_ups``."""
+    ``differences``, ``disputes``, ``cases``, ``top_ups``."""
 
     counts: Mapping[str, Waiting]
     money: Money
@@ -94,6 +95,9 @@ def counts(instant: datetime) -> dict[str, Waiting]:
             literal("differences"),
             ReconciliationDifference.first_seen_at,
             ReconciliationDifference.state == "open",
+        ),
+        _count(
+            literal("cases"), ModerationCase.created_at, ModerationCase.state.in_(("open", "appealed"))
         ),
         _count(literal("disputes"), Dispute.opened_at, Dispute.state == "needs_response"),
         _count(literal("top_ups"), TopUp.created_at, TopUp.state.in_(("created", "open"))),

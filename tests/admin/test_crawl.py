@@ -17,6 +17,7 @@ def test_the_crawl_knows_every_address(app: Flask) -> None:
     adapter = app.url_map.bind("127.0.0.1:8000")
     reached = {adapter.match(path)[0] for paths in world.pages().values() for path in paths}
     reached |= {adapter.match(path, method="POST")[0] for path in world.actions().values()}
+    reached |= {adapter.match(path, method="POST")[0] for path in world.takes()}
     reached |= {"admin.index", "admin.static", "admin_jobs.asked"}
     assert reached == {rule.endpoint for rule in app.url_map.iter_rules() if rule.rule.startswith("/admin")}
 
@@ -41,6 +42,9 @@ def test_each_role_does_what_the_matrix_says(browser, role: str) -> None:  # typ
     for action, path in world.actions().items():
         answer = staff.post(path, token, reason="short", key="00000000-0000-4000-8000-000000000001")
         assert answer.status_code == (422 if permissions.may_do(action, [role]) else 403), (role, path)
+    for path in world.takes():
+        answer = staff.post(path, token)
+        assert answer.status_code == (303 if permissions.may_do("claim_case", [role]) else 403), (role, path)
 
 
 def test_nobody_is_sent_to_sign_in(browser) -> None:  # type: ignore[no-untyped-def]
@@ -63,7 +67,7 @@ def test_the_menu_shows_only_what_the_role_may_see(browser) -> None:  # type: ig
 def test_changes_need_a_post_with_the_token(browser) -> None:  # type: ignore[no-untyped-def]
     world = build()
     staff: Browser = browser("admin")
-    for path in world.actions().values():
+    for path in [*world.actions().values(), *world.takes()]:
         assert staff.get(path).status_code == 405, path
         assert staff.post(path, "", reason="long enough a reason").status_code == 400, path
 

@@ -18,6 +18,7 @@ from soulseer.services import audit, ledger
 from soulseer.services.ledger import raise_alert
 from tests.disputes.planted import lost_dispute
 from tests.factories import START
+from tests.moderation.planted import open_case
 from tests.payouts.planted import open_payout
 from tests.promotions.credit import give
 from tests.readings.room import Room
@@ -51,6 +52,7 @@ class World:
     refund: int
     payout: int
     paid_reader: int
+    case: int
 
     def pages(self) -> dict[str, list[str]]:
         """Every address of the console that is read, by its page in the matrix of permissions."""
@@ -62,6 +64,7 @@ class World:
                 f"/admin/sessions/{self.over}/",
             ],
             "people": ["/admin/people/", f"/admin/people/{self.client}/"],
+            "cases": ["/admin/cases/", f"/admin/cases/{self.case}/"],
             "accounts": ["/admin/accounts/", f"/admin/accounts/{self.wallet}/"],
             "transactions": [
                 "/admin/transactions/",
@@ -99,6 +102,9 @@ class World:
     def actions(self) -> dict[str, str]:
         """Every address that changes something, by its action in the matrix."""
         return {
+            "decide_case": f"/admin/cases/{self.case}/decide/",
+            "undo_case": f"/admin/cases/{self.case}/undo/",
+            "decide_appeal": f"/admin/cases/{self.case}/appeal/",
             "end_session": f"/admin/sessions/{self.live}/end/",
             "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
@@ -125,6 +131,14 @@ class World:
             "replay_event": f"/admin/webhooks/{self.webhook}/replay/",
             "replay_events": "/admin/webhooks/replay/",
         }
+
+    def takes(self) -> list[str]:
+        """Addresses that take or give back work: POSTs that ask for no reason; one last that does nothing twice."""
+        return [
+            f"/admin/cases/{self.case}/claim/",
+            f"/admin/cases/{self.case}/release/",
+            "/admin/cases/next/",
+        ]
 
 
 def build() -> World:
@@ -218,4 +232,5 @@ def build() -> World:
         refund=waiting_refund(over.id, SCRIPT),
         payout=payout,
         paid_reader=paid_reader,
+        case=open_case(over.reader.person_id, SCRIPT),
     )

@@ -59,3 +59,8 @@ def change_review(review_id: int, body: str) -> None:
     """As if its author had written other words."""
     with transaction():
         db.session.execute(update(Review).where(Review.id == review_id).values(body=body))
+
+
+def open_case(reader_id: int, note: str) -> int:
+    """A case on a reader's profile (its number), flagged by somebody in these words."""
+    return flag("profile", reader_id, factories.person().id, "fraud", note=note)
