@@ -183,6 +183,13 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
     JobPlan(
+        name="lift_suspensions",
+        seconds=lambda: 300,
+        queue="sessions",
+        purpose="Lifts suspensions whose last day is over.",
+        supports_dry_run=True,
+    ),
+    JobPlan(
         name="forget_expired",
         seconds=lambda: 86_400,
         queue="sessions",
@@ -190,13 +197,6 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
 )
-    JobPlan(
-        name="lift_suspensions",
-        seconds=lambda: 300,
-        queue="sessions",
-        purpose="Lifts suspensions whose last day is over.",
-        supports_dry_run=True,
-    ),
 PLAN_BY_NAME = {plan.name: plan for plan in PLANS}
 
 

@@ -50,9 +50,9 @@ RUNS: dict[str, Job] = {
     "settle_disputes": settle_disputes.run,
     "close_lost_runs": close_lost_runs.run,
     "sweep_files": sweep_files.run,
+    "lift_suspensions": lift_suspensions.run,
     "forget_expired": forget_expired.run,
 }
-    "lift_suspensions": lift_suspensions.run,
 
 
 @dataclass(frozen=True, kw_only=True)
