@@ -77,7 +77,8 @@ TRANSFERS: dict[TransferKind, Transfer] = {
     TransferKind.SUBSCRIPTION: _transfer([A.STRIPE_CLEARING, A.CLIENT_WALLET], [A.PLATFORM_REVENUE]),
     TransferKind.TIP: _transfer(_FUNDS, _EARNED, split=True),
     TransferKind.REFUND_TO_WALLET: _transfer(_TAKEN_BACK, _FUNDS, split=True),
-    # What somebody gave back in Stripe's own dashboard of money that was spent here is owed by the client.
+    # What somebody gave back in Stripe's own dashboard of money that was spent here is owed by the client. What is
+    # given back, or asked back by a bank, of a plan's payment is the platform's: it was revenue as soon as it was paid.
     TransferKind.REFUND_TO_CARD: _transfer(
         [*_TAKEN_BACK, A.CLIENT_WALLET, A.CLIENT_RECEIVABLE], [A.STRIPE_CLEARING]
     ),

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy.orm import close_all_sessions
 
+from tests.factories import person
 from tests.money_in.conftest import product, sandbox, statements, stripe_server  # noqa: F401 - fixtures
 
 
@@ -10,3 +11,14 @@ from tests.money_in.conftest import product, sandbox, statements, stripe_server 
 def no_session_left() -> None:
     """Nothing of an earlier test's database session is served to this one."""
     close_all_sessions()
+
+
+@pytest.fixture
+def support(app) -> int:
+    """A member of staff who may ask for refunds."""
+    return person("support").id
+
+
+@pytest.fixture
+def client_id(app) -> int:
+    return person().id

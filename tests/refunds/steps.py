@@ -22,7 +22,7 @@ from soulseer.services.refund_plans import Plan
 from soulseer.services.reversals import READING, TOP_UP, TRANSACTION, Source
 from tests.factories import START
 from tests.money_in.conftest import SECRET_KEY, Sandbox
-from tests.money_in.events import begun
+from tests.money_in.events import begun, statuses, wait_for
 from tests.readings.room import Room
 
 __all__ = ["READING", "TOP_UP", "TRANSACTION", "Source"]
@@ -112,16 +112,23 @@ def at_stripe(sandbox: Sandbox, payment_intent_id: str | None = None) -> list[di
     return answer.json()["data"]
 
 
-def in_dashboard(sandbox: Sandbox, payment_intent_id: str | None, cents: int) -> str:
+def in_dashboard(sandbox: Sandbox, payment_intent_id: str | None, cents: int, **more: str) -> str:
     """Somebody gives money back in Stripe's own dashboard: the refund's id."""
     answer = requests.post(
         f"{sandbox.stripe}/v1/refunds",
-        data={"payment_intent": payment_intent_id, "amount": cents},
+        data={"payment_intent": payment_intent_id, "amount": cents, **more},
         auth=(SECRET_KEY, ""),
         timeout=5,
     )
     answer.raise_for_status()
     return answer.json()["id"]
+
+
+def arrived(sandbox: Sandbox, *kinds: str) -> None:
+    """Wait until every event of these types is in the inbox."""
+    wanted = {event["id"] for kind in kinds for event in sandbox.events(kind)}
+    assert wanted
+    wait_for(lambda: wanted <= statuses().keys())
 
 
 def switch(sandbox: Sandbox, path: str, **wanted: object) -> dict[str, Any]:

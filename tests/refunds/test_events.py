@@ -12,13 +12,13 @@ from soulseer.domain import clock
 from soulseer.domain.accounts import AccountKind as A
 from soulseer.domain.transfers import TransferKind
 from soulseer.services import ledger
-from tests.factories import person
 from tests.money_in.conftest import Sandbox
-from tests.money_in.events import begun, deliver, row_of, statuses, wait_for
+from tests.money_in.events import begun, deliver, row_of, statuses
 from tests.refunds.steps import (
     TOP_UP,
     Source,
     alerts,
+    arrived,
     asked,
     at_stripe,
     clean,
@@ -34,23 +34,6 @@ from tests.refunds.steps import (
     top_up,
     wallet,
 )
-
-
-@pytest.fixture
-def support(app) -> int:
-    return person("support").id
-
-
-@pytest.fixture
-def client_id(app) -> int:
-    return person().id
-
-
-def arrived(sandbox: Sandbox, *kinds: str) -> None:
-    """Wait until every event of these types is in the inbox."""
-    wanted = {event["id"] for kind in kinds for event in sandbox.events(kind)}
-    assert wanted
-    wait_for(lambda: wanted <= statuses().keys())
 
 
 def test_told_by_event_before_the_sweep(sandbox: Sandbox, support: int, client_id: int) -> None:

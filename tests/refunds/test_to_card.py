@@ -18,7 +18,7 @@ from soulseer.jobs.context import JobContext
 from soulseer.models.ledger import LedgerTransaction
 from soulseer.models.mail import MailMessage
 from soulseer.models.refunds import Refund
-from soulseer.services import refund_sending
+from soulseer.services import refund_sending, refunds
 from tests.factories import person
 from tests.money_in.conftest import Sandbox, in_threads
 from tests.money_in.events import begun
@@ -26,10 +26,13 @@ from tests.refunds.steps import (
     TOP_UP,
     Source,
     alerts,
+    arrived,
     asked,
     at_stripe,
     clean,
     dollars,
+    heard,
+    in_dashboard,
     paid,
     preview,
     refund,
@@ -39,16 +42,6 @@ from tests.refunds.steps import (
     top_up,
     wallet,
 )
-
-
-@pytest.fixture
-def support(app) -> int:
-    return person("support").id
-
-
-@pytest.fixture
-def client_id(app) -> int:
-    return person().id
 
 
 def returned() -> int:
@@ -192,6 +185,36 @@ def test_refused_on_a_retry_though_it_was_done(sandbox: Sandbox, support: int, c
     assert sent(timedelta(minutes=3)) == {"settled": 1}
     assert wallet(client_id) == 0
     assert returned() == 0
+    clean()
+
+
+def test_given_back_here_though_it_lives_at_stripe(sandbox: Sandbox, support: int, client_id: int) -> None:
+    """Stripe refused, the money went back to the wallet, and then it turns up: somebody has to know."""
+    made = paid(sandbox, client_id)
+    asked_for = asked(Source(TOP_UP, made.id), "10.00", support)
+    sandbox.faults(fail_api={"status": 400, "count": 1})
+    assert sent() == {"failed": 1}
+    name = refund_sending.reference(refund(asked_for.id))
+    in_dashboard(
+        sandbox, made.stripe_payment_intent_id, 1000, **{f"metadata[{refund_sending.METADATA}]": name}
+    )
+    arrived(sandbox, "refund.created")
+    heard()
+    assert alerts() == ["refund_mismatch"]
+    assert (state(asked_for.id), wallet(client_id)) == ("failed", dollars("25.00"))
+    clean()
+
+
+def test_asked_about_soon_after_a_late_approval(sandbox: Sandbox, support: int, client_id: int) -> None:
+    made = paid(sandbox, client_id, "150.00")
+    asked_for = asked(Source(TOP_UP, made.id), "150.00", support)
+    later, approver = clock.now() + timedelta(days=3), person("finance").id
+    with transaction():
+        refunds.approve(asked_for.id, asked_for.plan_hash, approver, "As the client was told", later)
+    sandbox.faults(fail_api={"status": 500, "count": 9})
+    assert sent(timedelta(days=3, seconds=1)) == {"unanswered": 1}
+    sandbox.faults(fail_api={"status": 500, "count": 0})
+    assert sent(timedelta(days=3, minutes=3)) == {"settled": 1}
     clean()
 
 

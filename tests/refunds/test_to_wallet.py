@@ -41,11 +41,6 @@ from tests.refunds.steps import (
 PENDING, AVAILABLE, OWED = A.READER_EARNINGS_PENDING, A.READER_EARNINGS_AVAILABLE, A.READER_RECEIVABLE
 
 
-@pytest.fixture
-def support(app) -> int:
-    return person("support").id
-
-
 def entries(refund: Refund) -> dict[str, str]:
     return {row["account"]: row["amount"] for row in refund.plan}
 

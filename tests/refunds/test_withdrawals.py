@@ -34,11 +34,6 @@ from tests.refunds.steps import (
 )
 
 
-@pytest.fixture
-def client_id(app) -> int:
-    return person().id
-
-
 def withdraw(person_id: int, amount: str, key: str | None = None) -> int:
     with transaction():
         return withdrawals.withdraw(person_id, dollars(amount), clock.now(), key=key).id
