@@ -75,7 +75,8 @@ def begin(
 ) -> TopUp:
     """Record that the person wants to put ``amount`` dollars into the wallet; nothing is charged yet.
 
-    ``key`` is the person's own idempotency key: the same again gives the same top-up. ``save_card``: the person agrees,
+    ``key`` is the person's own idempotency key: the same again gives the same top-up, given up where that is too late to
+    be gone on with. ``save_card``: the person agrees,
     now, that the card is kept and charged later without them. Raises InvalidInput naming the field, IdempotencyMismatch
     where the key stands for another amount or another answer about the card.
     """
@@ -106,7 +107,16 @@ def begin(
     ).one()
     if earlier.amount != amount or (earlier.card_consent_at is not None) != save_card:
         raise IdempotencyMismatch()
+    if too_late(earlier, now) and too_late(again := locked(earlier.id), now):
+        close(again, "failed", NOT_STARTED)
+        return again
     return earlier
+
+
+def too_late(top_up: TopUp, now: datetime) -> bool:
+    """Whether Stripe was never heard of about it for so long that it may have forgotten the idempotency key."""
+    unheard = top_up.state == "created" and top_up.stripe_checkout_session_id is None
+    return unheard and now - top_up.created_at > RESUMED_FOR
 
 
 def wallet_account(person_id: int, now: datetime) -> int:
@@ -252,7 +262,7 @@ def claim_due(now: datetime) -> TopUp | None:
         ).one_or_none()
         if top_up is None:
             return None
-        if top_up.stripe_checkout_session_id is None and now - top_up.created_at > RESUMED_FOR:
+        if too_late(top_up, now):
             close(top_up, "failed", NOT_STARTED)
             db.session.flush()
             continue

@@ -121,6 +121,10 @@ def claim(now: datetime, event_row_id: int | None = None, *, most: int = 1) -> l
 
 
 def _taken(row: WebhookEvent, now: datetime) -> Task:
+    if row.attempts >= MOST_ATTEMPTS and row.next_attempt_at is not None:
+        # No attempt has come to its end: the event itself may be what ends the workers.
+        _try_again(row, "every worker died with it in hand", now)
+        return Task(row.id, row.event_id, status=row.status, unexpected=True)
     row.attempts += 1
     row.next_attempt_at = now + LEASE
     handler = HANDLERS.get(row.type)

@@ -166,6 +166,24 @@ def test_a_lasting_fault_is_put_before_a_person_within_hours_and_still_tried(
     assert row_of("evt_1").next_attempt_at is not None
 
 
+def test_an_event_that_ends_its_workers_is_given_up(sandbox: Sandbox, handle: Handle) -> None:
+    def die(*_: Any) -> Any:
+        raise SystemExit("killed")
+
+    handle(ask=die)
+    announce(sandbox)
+    for run in range(webhooks.MOST_ATTEMPTS):
+        with pytest.raises(SystemExit):
+            work(later=run * HOURS)
+    handle()
+    assert work(later=1000 * HOURS) == {"error": 1}
+    row = row_of("evt_1")
+    assert (row.status, row.next_attempt_at) == ("failed", None)
+    assert row.error == "every worker died with it in hand"
+    assert alerts() == ["webhook_failed:evt_1"]
+    assert work(later=2000 * HOURS) == {}
+
+
 def test_a_type_has_one_handler() -> None:
     one = Handler(("a", "b"), *[lambda *_: None] * 3)  # type: ignore[arg-type]
     other = Handler(("b",), *[lambda *_: None] * 3)  # type: ignore[arg-type]

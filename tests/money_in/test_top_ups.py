@@ -10,6 +10,7 @@ import requests
 from flask import Flask
 
 from soulseer.blueprints import wallet
+from soulseer.domain import clock
 from soulseer.domain.errors import IdempotencyMismatch, InvalidInput, NotFound
 from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
 from soulseer.models.payments import TopUp
@@ -231,6 +232,20 @@ def test_what_could_never_be_started_is_given_up_before_its_key_could_be_forgott
     assert work(later=timedelta(hours=13)) == {}
     made = only_top_up(person.id)
     assert (made.state, made.failure) == ("failed", top_ups.NOT_STARTED)
+    assert sandbox.checkouts() == []
+
+
+def test_the_same_key_a_day_later_opens_no_checkout_under_a_name_that_stripe_may_have_forgotten(
+    sandbox: Sandbox,
+) -> None:
+    person = factories.person()
+    sandbox.faults(fail_api={"status": 500, "count": 3})
+    with pytest.raises(StripeUnavailable):
+        wallet.start(person.id, Decimal("25.00"), key="k")
+    # Nobody swept meanwhile.
+    with clock.set_to(clock.now() + timedelta(hours=25)), pytest.raises(StripeRefused) as refused:
+        wallet.start(person.id, Decimal("25.00"), key="k")
+    assert refused.value.detail == top_ups.NOT_STARTED
     assert sandbox.checkouts() == []
 
 
