@@ -6,6 +6,7 @@ from flask_wtf.csrf import CSRFProtect
 from soulseer.blueprints import (
     access,
     agora_webhook,
+    api_afterwards,
     api_calls,
     api_membership,
     api_ringing,
@@ -42,6 +43,7 @@ from soulseer.blueprints import (
     security,
     safety,
     stripe_webhook,
+    tips,
     wallet,
 )
 from soulseer.domain import policies
@@ -81,6 +83,8 @@ BLUEPRINTS = (
     files.blueprint,
     leaving.blueprint,
     receipts.blueprint,
+    tips.blueprint,
+    api_afterwards.blueprint,
 )
 
 

@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from soulseer import gateways
-from soulseer.blueprints import reading_words, room_calls
+from soulseer.blueprints import reading_words, room_calls, tips
 from soulseer.blueprints.access import require_person
 from soulseer.blueprints.api_calls import media_facts
 from soulseer.blueprints.api_sessions import meter_answer
@@ -169,6 +169,7 @@ def receipt(session: ReadingSession, role: Role, about: receipts.About, person: 
         messages=reading_texts.after(session.id, 0, TRANSCRIPT) if session.activated_at else [],
         own_id=person.id,
         finalized=session.state == State.FINALIZED,
+        tip=tips.offer(session, role),
         reviewable=role is Role.CLIENT
         and session.state == State.FINALIZED
         and session.cost > 0

@@ -29,7 +29,7 @@ from soulseer.gateways.presence import Signs
 from soulseer.models.people import Block, Person
 from soulseer.models.readers import ReaderProfile, ReaderRate
 from soulseer.models.readings import LiveParticipant, ReadingSession
-from soulseer.services import ceilings, holds, ledger, promotions, ringing
+from soulseer.services import ceilings, crisis_consent, holds, ledger, promotions, ringing
 from soulseer.services.settling import (
     MICROSECOND,
     charge_until,
