@@ -13,6 +13,7 @@ from soulseer.blueprints import (
     api_safety,
     api_sessions,
     api_texts,
+    api_waiting,
     api_wallet,
     api_withdrawals,
     auth,
@@ -44,6 +45,7 @@ from soulseer.blueprints import (
     safety,
     stripe_webhook,
     tips,
+    waiting,
     wallet,
 )
 from soulseer.domain import policies
@@ -60,6 +62,8 @@ BLUEPRINTS = (
     api_safety.blueprint,
     api_ringing.blueprint,
     ringing.blueprint,
+    waiting.blueprint,
+    api_waiting.blueprint,
     safety.blueprint,
     api_calls.blueprint,
     wallet.blueprint,

@@ -9,6 +9,7 @@ from soulseer.blueprints.api_types import ApiModel, Instant, Money
 from soulseer.domain import clock, errors
 from soulseer.services import ringing, ringing_answers
 from soulseer.services.people import SignedIn
+from soulseer.services.waiting_view import News
 
 blueprint = Blueprint("api_ringing", __name__, url_prefix="/api")
 
@@ -28,22 +29,56 @@ class RingItem(ApiModel):
     page: str
 
 
+class FreeItem(ApiModel):
+    """A reader who is free now, of whom one wanted to be told; `page` is the reader's."""
+
+    name: str
+    page: str
+
+
+class TurnItem(FreeItem):
+    """It is one's turn: until then nobody else may ring this reader."""
+
+    until: Instant
+
+
 class RingAnswer(ApiModel):
-    """`online`: one's own switch as a reader; while it is off nobody rings."""
+    """`online`: one's own switch as a reader; while it is off nobody rings. `waits`: one is in a queue, or wants to be
+    told of a reader; else there is neither `turn` nor anybody in `free`."""
 
     now: Instant
     online: bool
+    waits: bool
     ring: RingItem | None
+    turn: TurnItem | None
+    free: list[FreeItem]
 
 
 @blueprint.get("/ring/")
-@api_route("Who rings me", query=RingQuery, answer=RingAnswer, limit=limits.RING)
+@api_route("Who rings me, and whom I may ring", query=RingQuery, answer=RingAnswer, limit=limits.RING)
 def show(person: SignedIn, query: RingQuery) -> RingAnswer:
-    """For an online reader, every few seconds. With nothing new, PostgreSQL is asked for nothing but the sign-in;
+    """For an online reader, and a client who waits, every few seconds. With nothing new, PostgreSQL is asked for nothing but the sign-in;
     `fresh` asks it in any case."""
     now = clock.now()
-    ring = ringing.look(person.id, now, fresh=query.fresh) if person.online else None
-    return RingAnswer(now=now, online=person.online, ring=None if ring is None else ring_item(ring))
+    ring, news = None, News()
+    if person.online or person.waits:
+        ring, news = ringing.listen(
+            person.id, now, online=person.online, waits=person.waits, fresh=query.fresh
+        )
+    turn = news.turn
+    return RingAnswer(
+        now=now,
+        online=person.online,
+        waits=person.waits,
+        ring=None if ring is None else ring_item(ring),
+        turn=None if turn is None else TurnItem(name=turn.name, page=page_of(turn.slug), until=turn.until),
+        free=[FreeItem(name=name, page=page_of(slug)) for name, slug in news.free],
+    )
+
+
+def page_of(slug: str) -> str:
+    """The reader's page."""
+    return url_for("readers.show", slug=slug)
 
 
 def ring_item(ring: ringing.Ring) -> RingItem:

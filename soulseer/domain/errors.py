@@ -96,6 +96,14 @@ class ReaderUnavailable(Conflict):
     code, title = "reader_unavailable", "The reader cannot take this reading now"
 
 
+class ReaderHeld(ReaderUnavailable):
+    code, title = "reader_held", "The reader is kept for the next in the queue"
+
+
+class AlreadyQueued(Conflict):
+    code, title = "already_queued", "You wait for another reader already"
+
+
 class NotReviewable(Conflict):
     code, title = "not_reviewable", "This reading cannot be reviewed"
 

@@ -56,6 +56,14 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
     JobPlan(
+        name="tend_waiting",
+        seconds=lambda: 15,
+        queue="sessions",
+        purpose="Calls the next in the queue of a reader who is free, and tells those who asked for it.",
+        supports_dry_run=True,
+        arguments=(JobArgument("reader", "Only the reader with this number"),),
+    ),
+    JobPlan(
         name="session_finalize",
         seconds=lambda: 60,
         queue="sessions",

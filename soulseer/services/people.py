@@ -16,7 +16,7 @@ from soulseer.domain.identity import Identity, handles_for
 from soulseer.domain.money import CURRENCY
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.people import ROLES, STAFF_ROLES, Person, PersonRole
-from soulseer.services import audit, holds, ledger, promotions, ringing
+from soulseer.services import audit, holds, ledger, promotions, ringing, waiting_view
 
 READER_ACCOUNTS = (AccountKind.READER_EARNINGS_PENDING, AccountKind.READER_EARNINGS_AVAILABLE)
 
@@ -49,6 +49,7 @@ COLUMNS: Select[Any] = select(
     promotions.next_expiry_of(_person.c.id == promotions.OWNER).label("next_expiry"),
     holds.STANDING_OF_PERSON.label("hold"),
     ringing.ONLINE_OF_PERSON.label("online"),
+    waiting_view.WAITS_OF_PERSON.label("waits"),
 )
 _BY_SUBJECT = Read(
     COLUMNS.where(_person.c.issuer == bindparam("issuer"), _person.c.subject == bindparam("subject"))
@@ -62,7 +63,7 @@ class SignedIn:
     ``wallet`` is the balance in dollars when the request began, None without a wallet: for show, in a request that
     has not written anything (``db.has_written``); so is ``promotional``, the credit that was good then, of which the
     first expires at ``next_expiry``. ``hold`` is why the person cannot spend now, None where they can. ``online``: a
-    reader whom clients may ring.
+    reader whom clients may ring. ``waits``: in a queue, or for word that a reader is free.
     """
 
     id: int
@@ -77,6 +78,7 @@ class SignedIn:
     next_expiry: datetime | None = None
     hold: str | None = None
     online: bool = False
+    waits: bool = False
 
     is_authenticated = True
     is_active = True
@@ -111,6 +113,7 @@ def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn
         next_expiry=row.next_expiry,
         hold=row.hold,
         online=row.online,
+        waits=row.waits,
     )
 
 

@@ -14,7 +14,7 @@ from soulseer.domain.money import parse_amount
 from soulseer.domain.readings import Modality
 from soulseer.domain.texts import clean_line, clean_text
 from soulseer.models.readers import ReaderProfile, ReaderRate
-from soulseer.services import audit
+from soulseer.services import audit, waiting
 
 LOWEST_RATE = Decimal("0.50")
 HIGHEST_RATE = Decimal("100.00")
@@ -76,6 +76,8 @@ def set_online(person_id: int, online: bool, now: datetime) -> None:
     reader.online, reader.offline_cause = online, None
     if online:
         reader.online_since = now
+    if waiting.someone_waits(person_id):
+        waiting.wake(person_id, now)
 
 
 def set_rates(person_id: int, typed: Mapping[Modality, tuple[bool, str]], now: datetime) -> None:

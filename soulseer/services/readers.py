@@ -73,12 +73,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Profile(Card):
-    """A reader's page. ``status`` as in READER_STATUSES; not listed, it is for the reader's own eyes."""
+    """A reader's page. ``status`` as in READER_STATUSES; not listed, it is for the reader's own eyes. ``queued``:
+    somebody waits for the reader."""
 
     biography: str
     stars: tuple[int, ...]  # How many reviews gave one star, two, … five.
     status: str
     listed: bool
+    queued: bool
 
 
 _COLUMNS = """person_id, slug, display_name, headline, specialties, online, rating_sum, rating_count, rating_thousandths"""
@@ -99,8 +101,10 @@ ORDER BY online DESC, rating_thousandths DESC, - person_id DESC LIMIT :limit
 _AFTER = (
     "(online, rating_thousandths, - person_id) < (:last_online, :last_rating, - CAST(:last_id AS bigint))"
 )
+_QUEUED = """EXISTS (SELECT FROM queue_place q WHERE q.reader_id = reader_profile.person_id
+                  AND q.state IN ('waiting', 'held'))"""
 _STARS = ("stars_1", "stars_2", "stars_3", "stars_4", "stars_5")
-_PROFILE = f"SELECT {_COLUMNS}, {', '.join(_STARS)}, biography, status, listed FROM reader_profile WHERE slug = :slug"  # noqa: S608
+_PROFILE = f"SELECT {_COLUMNS}, {', '.join(_STARS)}, biography, status, listed, {_QUEUED} AS queued FROM reader_profile WHERE slug = :slug"  # noqa: S608
 _ONE = Read(text(_SHOWN.format(page=_PROFILE)))
 # Word for word the expression of the index ix_reader_profile_search.
 _SEARCHED = "(display_name || ' ' || headline || ' ' || specialties)"
@@ -144,6 +148,7 @@ def profile(slug: str, viewer_id: int | None = None) -> Profile:
         stars=tuple(getattr(row, name) for name in _STARS),
         status=row.status,
         listed=row.listed,
+        queued=row.queued,
     )
 
 

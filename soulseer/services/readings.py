@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, exists, or_, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm.util import identity_key
 
@@ -19,17 +19,16 @@ from soulseer.domain.errors import (
     InvalidInput,
     NotFound,
     NotParticipant,
-    ReaderUnavailable,
     SpendingFrozen,
     TooManyReconnects,
 )
 from soulseer.domain.money import CURRENCY, share_of, to_cents
 from soulseer.domain.readings import Action, EndReason, Modality, Role, State, next_state
 from soulseer.gateways.presence import Signs
-from soulseer.models.people import Block, Person
-from soulseer.models.readers import ReaderProfile, ReaderRate
+from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import LiveParticipant, ReadingSession
-from soulseer.services import ceilings, crisis_consent, holds, ledger, promotions, ringing
+from soulseer.services import ceilings, crisis_consent, holds, ledger, promotions, ringing, waiting
+from soulseer.services.ringing_requests import free_of_stale_readings, offered_rate
 from soulseer.services.settling import (
     MICROSECOND,
     charge_until,
@@ -113,8 +112,8 @@ def request(
         raise InvalidInput("reader", "There is no such reader.")
     if reader.person_id == client_id:
         raise InvalidInput("reader", "You cannot read for yourself.")
-    rate = _offered_rate(reader, modality, client_id)
-    _free_of_stale_readings(client_id, reader.person_id, now)
+    rate = offered_rate(reader, modality, client_id)
+    free_of_stale_readings(client_id, reader.person_id, now)
     policy = policies.current().reading
     wallet = ledger.lock_account(AccountKind.CLIENT_WALLET, client_id)
     # Asked under the lock of the wallet, which whoever takes money back holds as well.
@@ -145,6 +144,7 @@ def request(
     db.session.add(session)
     db.session.flush()
     _claim_participants(session)
+    waiting.admit(client_id, session.reader_id, now)
     record(session, Action.REQUEST, None, now, now, role=Role.CLIENT, actor_id=client_id)
     before = session.state
     session.state = next_state(State(before), Action.OPEN).value
@@ -152,59 +152,6 @@ def request(
     record(session, Action.OPEN, before, now, now, role=Role.SYSTEM)
     ringing.begun(session, now)
     return session
-
-
-def _offered_rate(reader: ReaderProfile, modality: str, client_id: int) -> Decimal:
-    rate = db.session.scalar(
-        select(ReaderRate.rate).where(
-            ReaderRate.reader_id == reader.person_id, ReaderRate.modality == modality, ReaderRate.offered
-        )
-    )
-    suspended = db.session.scalar(select(Person.suspended_at).where(Person.id == reader.person_id))
-    if not reader.online or rate is None or rate <= 0 or suspended:
-        raise ReaderUnavailable(f"{reader.display_name} does not take {modality} readings now.")
-    blocked = db.session.scalar(
-        select(
-            exists().where(
-                or_(
-                    (Block.blocker_id == client_id) & (Block.blocked_id == reader.person_id),
-                    (Block.blocker_id == reader.person_id) & (Block.blocked_id == client_id),
-                )
-            )
-        )
-    )
-    if blocked:
-        raise ReaderUnavailable(f"{reader.display_name} does not take {modality} readings now.")
-    return rate
-
-
-def _free_of_stale_readings(client_id: int, reader_id: int, now: datetime) -> None:
-    """Ring time-outs and grace are judged on every request, not only by the job: end what is over."""
-    stale = db.session.scalars(
-        select(LiveParticipant.reading_session_id)
-        .where(LiveParticipant.person_id.in_([client_id, reader_id]))
-        .distinct()
-        .order_by(LiveParticipant.reading_session_id)
-    ).all()
-    over = [session for session in map(lock, stale) if _is_over(session, instant_for(session, now))]
-    if over:
-        # With the wallet that the request itself will lock, so that all are locked in one order.
-        wallets = [session.client_account_id for session in over]
-        wallets.append(ledger.account_id(AccountKind.CLIENT_WALLET, client_id))
-        clients = [session.client_id for session in over]
-        ledger.lock_accounts(wallets, earnings_of=[session.reader_id for session in over], credit_of=clients)
-    for session in over:
-        at = instant_for(session, now)
-        settle(session, at, Signs(at, None, None))
-    db.session.flush()
-
-
-def _is_over(session: ReadingSession, at: datetime) -> bool:
-    """Whether the ring or the grace of a live session has run out."""
-    if session.state == State.WAITING:
-        return at >= session.ring_until
-    paused = session.state in (State.PAUSED, State.RECONNECTING)
-    return paused and session.grace_until is not None and at >= session.grace_until
 
 
 def _claim_participants(session: ReadingSession) -> None:

@@ -19,7 +19,8 @@ from soulseer.domain.readings import EndReason, State
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import ReadingSession
-from soulseer.services import audit, dashboards, mail
+from soulseer.services import audit, dashboards, mail, waiting, waiting_view
+from soulseer.services.waiting_view import News
 
 log = structlog.get_logger(__name__)
 
@@ -55,34 +56,46 @@ def begun(session: ReadingSession, now: datetime) -> None:
 
 
 def ended(session: ReadingSession, now: datetime) -> None:
-    """What the end of a session means for ringing: the bell is stilled, and a missed ring is counted."""
+    """What the end of a session means: the bell is stilled, a missed ring is counted, the next in the queue is called."""
     reader_id, mark = session.reader_id, f"ring-{session.id}"
     after_commit(lambda: gateways.current().presence.bells.still(reader_id, mark))
     if session.end_reason == EndReason.NO_ANSWER and session.reader_joined_at is None:
         _missed(session, now)
+    if waiting.someone_waits(reader_id):
+        waiting.wake(reader_id, now)
 
 
 def look(person_id: int, now: datetime, *, fresh: bool = False) -> Ring | None:
-    """The ring that this reader should hear at ``now``.
+    """The ring that this reader should hear at ``now``; see ``listen``."""
+    return listen(person_id, now, online=True, waits=False, fresh=fresh)[0]
 
-    One command to Redis where there is no bell and its memory is older than a ring lasts; else, and where ``fresh``
-    asks for it or Redis is away, one statement to PostgreSQL.
+
+def listen(
+    person_id: int, now: datetime, *, online: bool, waits: bool, fresh: bool = False
+) -> tuple[Ring | None, News]:
+    """What a person's pages should show at ``now``: the ring of a reader who is ``online``, the news of a client who
+    ``waits``.
+
+    One command to Redis where there is no bell and its memory is older than a ring or a turn lasts; else, and where
+    ``fresh`` asks for it or Redis is away, PostgreSQL is asked.
     """
     bells = gateways.current().presence.bells
     mark = None
     try:
         heard = bells.heard(person_id)
         mark = heard.mark
+        policy = policies.current()
         # By the real clock, which is what Redis remembers by.
-        young = datetime.now(UTC) - heard.since <= policies.current().reading.ring + SLACK
+        young = datetime.now(UTC) - heard.since <= max(policy.reading.ring, policy.waiting.hold) + SLACK
         if mark is None and not fresh and not young:
-            return None
+            return None, News()
     except PresenceUnavailable:
         log.warning("bells_unavailable", person=person_id)
-    ring = _ring(person_id, now)
-    if ring is None and mark is not None:
+    ring = _ring(person_id, now) if online else None
+    news = waiting_view.news(person_id, now) if waits else News()
+    if mark is not None and ring is None and news == News():
         bells.still(person_id, mark)
-    return ring
+    return ring, news
 
 
 def _ring(person_id: int, now: datetime) -> Ring | None:

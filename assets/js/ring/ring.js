@@ -1,9 +1,11 @@
-// On every page of a reader who is online: asks whether a client rings, and rings. It takes no focus. A tab that is looked
+// On every page of a reader who is online, and of a client who waits: asks whether a client rings (or it is the client's
+// turn), and rings. It takes no focus. A tab that is looked
 // at asks every three seconds, of the hidden ones only one, every ten. Answering in one tab stops it in all.
 import { ServerClock, duration, ticker } from "../room/clock.js";
 import { Refused, call } from "../room/server.js";
 import { Bell } from "./bell.js";
 import { Tabs } from "./tabs.js";
+import { Turn } from "./turn.js";
 
 const SEEN_EVERY = 3000;
 const HIDDEN_EVERY = 10000;
@@ -14,6 +16,10 @@ const every = (name) => document.querySelectorAll(`[data-ring-${name}]`);
 const clock = new ServerClock();
 const tabs = new Tabs(hear);
 const bell = new Bell(() => sound());
+const turn = new Turn((words) => {
+  say(`${words}.`);
+  if (!bell.muted && !document.hidden) bell.strike();
+});
 const title = document.title;
 let ring = null;
 let answered = null; // the session that was answered here or in another tab
@@ -33,9 +39,10 @@ async function ask() {
     failures = 0;
     due = performance.now() + (document.hidden ? HIDDEN_EVERY : SEEN_EVERY);
     clock.set(answer.now, asked, performance.now());
-    over = !answer.online;
+    over = !answer.online && !answer.waits;
     take(answer.ring);
-    tabs.say({ ring: answer.ring, now: answer.now });
+    turn.take(answer);
+    tabs.say({ ring: answer.ring, turn: answer.turn, free: answer.free, now: answer.now });
   } catch (fault) {
     failures += 1;
     over = fault instanceof Refused && [401, 403].includes(fault.status);
@@ -58,6 +65,7 @@ function hear(news) {
   } else if (!over) {
     if (news.now) clock.set(news.now, performance.now(), performance.now());
     take(news.ring);
+    turn.take(news);
   }
 }
 
@@ -72,14 +80,15 @@ function take(fresh) {
   document.body.dispatchEvent(new Event("ring"));
 }
 
+const say = (words) => (document.querySelector("[data-ring-say]").textContent = words);
+
 function show() {
   part("name").textContent = `${ring.name} rings`;
   part("about").textContent = `A ${ring.modality} reading at`;
   part("rate").textContent = `$${ring.rate}`;
   for (const name of ["accept", "decline"]) part(name).disabled = false;
-  document.querySelector("[data-ring-say]").textContent =
-    `${ring.name} rings: a ${ring.modality} reading at ${ring.rate} dollars a minute. ` +
-    "Alt Shift A accepts, Alt Shift D declines.";
+  const about = `a ${ring.modality} reading at ${ring.rate} dollars a minute`;
+  say(`${ring.name} rings: ${about}. Alt Shift A accepts, Alt Shift D declines.`);
   tick();
   sound();
   if (document.hidden && globalThis.Notification?.permission === "granted") {
@@ -109,10 +118,11 @@ function hush() {
   shout?.close();
   shout = null;
   document.title = title;
-  document.querySelector("[data-ring-say]").textContent = "";
+  say("");
 }
 
 function tick() {
+  turn.tick(clock.now());
   if (!ring) return;
   const left = Date.parse(ring.ring_until) - clock.now();
   if (left <= 0) return take(null);
@@ -141,13 +151,13 @@ async function decline() {
     await call(`/api/sessions/${session}/decline/`, { method: "POST" });
   } catch (fault) {
     if (!(fault instanceof Refused)) {
-      document.querySelector("[data-ring-say]").textContent = "That did not get through. Please try again.";
+      say("That did not get through. Please try again.");
       for (const button of ["accept", "decline"]) part(button).disabled = false;
       return;
     }
   }
   if (ring?.session === session) answer();
-  document.querySelector("[data-ring-say]").textContent = `${name} was told that you cannot take it now.`;
+  say(`${name} was told that you cannot take it now.`);
 }
 
 function showMuted() {
