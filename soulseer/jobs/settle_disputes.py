@@ -1,13 +1,15 @@
 """Hands answers to the bank over, ends readings of people whose spending is stopped, pays debts out of wallets."""
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
 
 from soulseer.db import transaction
-from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
-from soulseer.jobs.context import JobContext, whole_number
+from soulseer.jobs import sweeping
+from soulseer.jobs.context import ERROR, JobContext, whole_number
 from soulseer.services import dispute_debts, dispute_responses, frozen_readings, holds
 
 log = structlog.get_logger(__name__)
@@ -26,17 +28,33 @@ def run(context: JobContext) -> dict[str, Any]:
     if wanted is not None:
         return {send_one(context, wanted) or "nothing_due": 1}
     counts: Counter[str] = Counter()
-    while (outcome := send_one(context)) is not None:
-        counts[f"answer_{outcome}"] += 1
+    sweeping.each(partial(send_one, context), counts, prefix="answer_")
     with transaction():
         frozen, debtors = frozen_readings.frozen_clients(), dispute_debts.payable_debtors()
     for client_id in frozen:
-        with transaction():
-            counts["readings_ended"] += len(frozen_readings.end_of(client_id, context.now))
+        counts["readings_ended"] += _for(client_id, partial(_end_readings, client_id, context), counts)
     for person_id in debtors:
-        with transaction():
-            counts["debts_paid"] += holds.pay_debt(person_id, context.now) > 0
+        counts["debts_paid"] += _for(person_id, partial(_pay_debt, person_id, context), counts)
     return dict(counts)
+
+
+def _for(person_id: int, do: Callable[[], int], counts: "Counter[str]") -> int:
+    """Do it in a transaction; what fails for one person stops no other, and is tried again by the next run."""
+    try:
+        with transaction():
+            return do()
+    except Exception:
+        log.exception("dispute_not_settled", person=person_id)
+        counts[ERROR] += 1
+        return 0
+
+
+def _end_readings(client_id: int, context: JobContext) -> int:
+    return len(frozen_readings.end_of(client_id, context.now))
+
+
+def _pay_debt(person_id: int, context: JobContext) -> int:
+    return int(holds.pay_debt(person_id, context.now) > 0)
 
 
 def send_one(context: JobContext, response_id: int | None = None) -> str | None:
@@ -45,22 +63,27 @@ def send_one(context: JobContext, response_id: int | None = None) -> str | None:
         claimed = dispute_responses.claim(context.now, response_id)
     if claimed is None:
         return None
-    try:
+
+    def recorded(outcome: str, failure: str | None = None) -> str:
+        dispute_responses.record_outcome(claimed, context.now, failure=failure)
+        return outcome
+
+    return sweeping.outcome_of(
+        "answer to a dispute",
+        claimed,
+        partial(_hand_over, claimed),
+        lambda _: recorded("sent"),
+        lambda _: recorded("refused", dispute_responses.REFUSED),
+    )
+
+
+def _hand_over(claimed: int) -> None:
+    """Upload the pack if that was not done, then submit or accept. Raises StripeUnavailable, StripeRefused."""
+    with transaction():
+        response, stripe_dispute_id, document = dispute_responses.get(claimed)
+    if document is not None and response.stripe_file_id is None:
+        file_id = dispute_responses.upload(response, document)
         with transaction():
-            response, stripe_dispute_id, document = dispute_responses.get(claimed)
-        if document is not None and response.stripe_file_id is None:
-            file_id = dispute_responses.upload(response, document)
-            with transaction():
-                dispute_responses.record_file(claimed, file_id)
-                response, stripe_dispute_id, _ = dispute_responses.get(claimed)
-        dispute_responses.send(response, stripe_dispute_id)
-        with transaction():
-            dispute_responses.record_outcome(claimed, context.now)
-        return "sent"
-    except StripeUnavailable:
-        # It is due again by itself; the gateway has logged why.
-        return "unanswered"
-    except StripeRefused:
-        with transaction():
-            dispute_responses.record_outcome(claimed, context.now, failure=dispute_responses.REFUSED)
-        return "refused"
+            dispute_responses.record_file(claimed, file_id)
+            response, stripe_dispute_id, _ = dispute_responses.get(claimed)
+    dispute_responses.send(response, stripe_dispute_id)

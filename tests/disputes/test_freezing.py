@@ -1,6 +1,7 @@
 """While spending is stopped: no reading begins or goes on, a live one is ended at once, and pages say why."""
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -18,7 +19,7 @@ from soulseer.jobs.context import JobContext
 from soulseer.models.disputes import Dispute, SpendingHold
 from soulseer.models.payments import TopUp
 from soulseer.models.people import Person
-from soulseer.services import dispute_events, disputes, holds, ledger, readings
+from soulseer.services import dispute_events, disputes, frozen_readings, holds, ledger, readings
 from soulseer.services.mail_texts import write
 from soulseer.services.stripe_events import EventInHand, Verdict
 from tests import factories
@@ -135,6 +136,23 @@ def test_the_sweep_ends_what_was_frozen_otherwise_and_pays_from_what_came_in(app
         assert ledger.balance(AccountKind.CLIENT_WALLET, debtor.id) == 5
     assert standing(debtor.id) == []
     assert settle_disputes.run(JobContext(now=at(40))) == {}
+
+
+def test_what_fails_for_one_person_stops_no_other(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = [Room(wallet="10.00", rate="3.00").start(0) for _ in range(2)]
+    with transaction():
+        for room in rooms:
+            holds.place(room.client.id, "staff", "Please write.", at(5), actor_id=room.reader.person_id)
+    end_of = frozen_readings.end_of
+
+    def end_all_but_the_first(client_id: int, now: datetime) -> object:
+        if client_id == rooms[0].client.id:
+            raise ZeroDivisionError("a fault of ours")
+        return end_of(client_id, now)
+
+    monkeypatch.setattr(frozen_readings, "end_of", end_all_but_the_first)
+    assert settle_disputes.run(JobContext(now=at(10))) == {"error": 1, "readings_ended": 1}
+    assert [room.session.end_reason for room in rooms] == [None, "system_ended"]
 
 
 def test_the_doors_say_why(migrated_app: Flask, empty: None) -> None:
