@@ -197,7 +197,7 @@ def request_session(person: SignedIn, body: SessionRequest) -> Response:
 )
 def show(person: SignedIn, session_id: int) -> MeterAnswer:
     """A sign of life, too. Anything that is due by now is settled first."""
-    return meter_answer(room_calls.look(session_id, person.id, clock.now()))
+    return meter_answer(room_calls.poll(person, session_id, clock.now()))
 
 
 @blueprint.post("/<int:session_id>/heartbeat/")
@@ -210,7 +210,7 @@ def show(person: SignedIn, session_id: int) -> MeterAnswer:
 )
 def heartbeat(person: SignedIn, session_id: int, body: Heartbeat) -> MeterAnswer:
     """Writes to the database only if a minute, a drop or a time-out is due. The body may be left out."""
-    return meter_answer(room_calls.look(session_id, person.id, clock.now(), measured=body.measured))
+    return meter_answer(room_calls.poll(person, session_id, clock.now(), body.measured))
 
 
 def _move(action: room_calls.Move, person: SignedIn, session_id: int) -> MeterAnswer:

@@ -93,7 +93,7 @@ def list_messages(person: SignedIn, session_id: int, query: MessagesQuery) -> Me
     """Oldest first; ask again with the last number, which says that one has got them up to it. With nothing new no
     message is read from the database and nothing is written."""
     now = clock.now()
-    meter = room_calls.look(session_id, person.id, now)
+    meter = room_calls.poll(person, session_id, now)
     news = message_marks.exchange(
         meter.session, meter.role, now, delivered=query.after, read=query.read, typing=query.typing
     )

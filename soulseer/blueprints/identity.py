@@ -3,7 +3,7 @@
 import uuid
 from typing import NoReturn
 
-from flask import Flask, Request, g
+from flask import Flask, Request, g, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import LoginManager
 from itsdangerous import URLSafeTimedSerializer
@@ -13,8 +13,11 @@ from soulseer.blueprints.access import bearer_token
 from soulseer.db import transaction
 from soulseer.domain import clock
 from soulseer.domain.errors import NotSignedIn, Suspended
-from soulseer.services import logins, people
+from soulseer.services import logins, people, room_reads
 from soulseer.services.people import SignedIn
+
+# The hottest routes: who calls, and the session that they call about, are read at once (``g.glanced``).
+ROOM_POLLS = frozenset({"api_sessions.heartbeat", "api_sessions.show", "api_texts.list_messages"})
 
 
 class Anonymous:
@@ -69,12 +72,20 @@ def by_cookie(login_id: str) -> SignedIn | None:
     if bearer_token() is not None:
         return None
     try:
-        found = logins.signed_in(uuid.UUID(login_id), clock.now())
+        found = _found(uuid.UUID(login_id))
     except ValueError:
         return None
     if found is not None and found.suspended:
         g.suspended = True
         return None
+    return found
+
+
+def _found(login_id: uuid.UUID) -> SignedIn | None:
+    session_id = (request.view_args or {}).get("session_id")
+    if request.endpoint not in ROOM_POLLS or session_id is None:
+        return logins.signed_in(login_id, clock.now())
+    found, g.glanced = room_reads.signed_in_to(login_id, session_id, clock.now())
     return found
 
 

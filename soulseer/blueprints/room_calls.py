@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
+from flask import g
 
 from soulseer import gateways
 from soulseer.db import after_commit, db, transaction
@@ -13,6 +14,8 @@ from soulseer.domain.readings import State
 from soulseer.gateways.presence import Signs
 from soulseer.models.readings import ReadingSession
 from soulseer.services import connection_samples, readings
+from soulseer.services.people import SignedIn
+from soulseer.services.promotions import Holding
 from soulseer.services.readings import Caller, Meter
 from soulseer.services.settling import instant_for, is_due, witnessed_until
 
@@ -65,10 +68,12 @@ def look(
     now: datetime,
     seen: ReadingSession | None = None,
     *,
+    held: Holding | None = None,
     measured: str = "",
 ) -> Meter:
     """A heartbeat, or a look at the meter: a sign of life. Writes to PostgreSQL only if something is due. ``seen`` is
-    the session, where this request has read it already; ``measured`` what the page tells of its call.
+    the session and ``held`` what the caller holds, where this request has read it already; ``measured`` what the page
+    tells of its call.
 
     Raises NotFound, NotParticipant.
     """
@@ -82,7 +87,14 @@ def look(
                 connection_samples.keep(session_id, connection_samples.gathered(session_id))
             if session.is_live:
                 after_commit(lambda: remember(session_id, caller, now))
-    return readings.meter(session, caller, now, signs)
+        held = None
+    return readings.meter(session, caller, now, signs, held)
+
+
+def poll(person: SignedIn, session_id: int, now: datetime, measured: str = "") -> Meter:
+    """``look``, with what came with the sign-in (blueprints/identity.py)."""
+    seen = g.pop("glanced", None)
+    return look(session_id, person.id, now, seen, held=person.held, measured=measured)
 
 
 def move(action: Move, session_id: int, person_id: int, now: datetime) -> Meter:

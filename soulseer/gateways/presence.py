@@ -24,11 +24,13 @@ SEEDED = "presence:seeded"
 MEASURED = "presence:measured"
 # A beat brings a measurement every ten seconds; pages of one person in several tabs count as one, and what comes more
 # often than this, or beyond four hours, is dropped.
-CLOSEST_MICROSECONDS, MOST_MEASURED, MEASURED_SECONDS = 3_000_000, 1_440, 172_800
+_LIMITS = "local CLOSEST, MOST, SECONDS = 3000000, 1440, 172800"
 
 # Returns {epoch, client's sign, reader's sign} as they were; then records the caller's sign, unless a gap longer than
 # the time-out must first be booked as a drop (the caller records it once that is committed).
-_TOUCH = """
+_TOUCH = (
+    _LIMITS
+    + """
 redis.call('SET', KEYS[2], ARGV[6], 'NX')
 local epoch = redis.call('GET', KEYS[2])
 local client = redis.call('ZSCORE', KEYS[1], ARGV[2] .. ':client')
@@ -44,15 +46,16 @@ end
 local measured = 0
 if ARGV[8] ~= '' then
   local last = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-  if not last[2] or tonumber(ARGV[1]) - tonumber(last[2]) >= tonumber(ARGV[9]) then
+  if not last[2] or tonumber(ARGV[1]) - tonumber(last[2]) >= CLOSEST then
     redis.call('ZADD', KEYS[3], ARGV[1], ARGV[1] .. '|' .. ARGV[8])
-    redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - tonumber(ARGV[10]))
-    redis.call('EXPIRE', KEYS[3], ARGV[11])
+    redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - MOST)
+    redis.call('EXPIRE', KEYS[3], SECONDS)
   end
   measured = redis.call('ZCARD', KEYS[3])
 end
 return {epoch, client, reader, measured}
 """
+)
 
 
 def _microseconds(instant: datetime) -> int:
@@ -117,9 +120,6 @@ class PresenceGateway:
             _new_epoch(now),
             0 if witnessed_until is None else _microseconds(witnessed_until),
             measured,
-            CLOSEST_MICROSECONDS,
-            MOST_MEASURED,
-            MEASURED_SECONDS,
         ]
         try:
             epoch, client, reader, waiting = self._touch(

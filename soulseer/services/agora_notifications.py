@@ -14,7 +14,6 @@ from soulseer.domain import policies
 from soulseer.domain.errors import PresenceUnavailable
 from soulseer.domain.readings import Role, State
 from soulseer.gateways.agora import Notification
-from soulseer.gateways.presence import Signs
 from soulseer.models.connections import ChannelNotice
 from soulseer.models.payments import WebhookEvent
 from soulseer.models.readings import ReadingSession
@@ -127,12 +126,13 @@ def _about(notification: Notification) -> tuple[ReadingSession | None, Role | No
 
 
 def _settle(session: ReadingSession, now: datetime) -> None:
-    """A leave that comes late may be a drop already. The signs of life are only read: nobody calls here."""
+    """A leave that comes late may be a drop already. The signs of life are only read: nobody calls here; and while they
+    cannot be read nobody is judged: the sweep settles it afterwards."""
     timeout = policies.current().reading.presence_timeout
     try:
         signs = gateways.current().presence.touch(session.id, None, now, timeout)
     except PresenceUnavailable:
-        signs = Signs(now, None, None)
+        return
     settle(session, instant_for(session, now), signs)
 
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Select, bindparam, select, update
 
 from soulseer.db import Read, db
 from soulseer.models.people import Login, Person
@@ -13,13 +13,18 @@ from soulseer.services.people import COLUMNS, SignedIn, signed_in_from
 LIFETIME = timedelta(days=14)
 
 _login: Any = Login.__table__
-_SIGNED_IN = Read(
-    COLUMNS.join(_login, _login.c.person_id == Person.__table__.c.id).where(
+
+
+def speaking_for(columns: Select[Any]) -> Select[Any]:
+    """``columns`` of the person whom the login ``login_id`` speaks for at ``now``."""
+    return columns.join(_login, _login.c.person_id == Person.__table__.c.id).where(
         _login.c.id == bindparam("login_id"),
         _login.c.ended_at.is_(None),
         _login.c.expires_at > bindparam("now"),
     )
-)
+
+
+_SIGNED_IN = Read(speaking_for(COLUMNS))
 
 
 def start(

@@ -24,8 +24,8 @@ READER_ACCOUNTS = (AccountKind.READER_EARNINGS_PENDING, AccountKind.READER_EARNI
 _person: Any = Person.__table__
 _role: Any = PersonRole.__table__
 _account: Any = LedgerAccount.__table__
-# What ``signed_in_from`` needs; one statement, roles included.
-COLUMNS: Select[Any] = select(
+# Who calls, and what they hold: all that the room's polls ask.
+CALLER: Select[Any] = select(
     _person.c.id,
     _person.c.handle,
     _person.c.email,
@@ -47,6 +47,9 @@ COLUMNS: Select[Any] = select(
     .label("wallet"),
     promotions.total_of(_person.c.id == promotions.OWNER).label("promotional"),
     promotions.next_expiry_of(_person.c.id == promotions.OWNER).label("next_expiry"),
+)
+# What ``signed_in_from`` needs; one statement, roles included.
+COLUMNS: Select[Any] = CALLER.add_columns(
     holds.STANDING_OF_PERSON.label("hold"),
     ringing.ONLINE_OF_PERSON.label("online"),
     waiting_view.WAITS_OF_PERSON.label("waits"),
@@ -93,6 +96,13 @@ class SignedIn:
         return any(role in STAFF_ROLES for role in self.roles)
 
     @property
+    def held(self) -> promotions.Holding | None:
+        """What could be spent when the request began; None without a wallet."""
+        if self.wallet is None:
+            return None
+        return promotions.Holding(self.wallet, self.promotional, self.next_expiry)
+
+    @property
     def person(self) -> Person:
         """The row itself, read anew (two statements)."""
         return db.session.get_one(Person, self.id)
@@ -100,6 +110,11 @@ class SignedIn:
 
 def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn:
     """The person of a row of ``COLUMNS``."""
+    return caller_from(row, login_id, hold=row.hold, online=row.online, waits=row.waits)
+
+
+def caller_from(row: Row[Any], login_id: uuid.UUID | None = None, **more: Any) -> SignedIn:
+    """The person of a row of ``CALLER``; ``more`` is what else is known of them."""
     return SignedIn(
         id=row.id,
         handle=row.handle,
@@ -111,9 +126,7 @@ def signed_in_from(row: Row[Any], login_id: uuid.UUID | None = None) -> SignedIn
         wallet=row.wallet,
         promotional=row.promotional,
         next_expiry=row.next_expiry,
-        hold=row.hold,
-        online=row.online,
-        waits=row.waits,
+        **more,
     )
 
 

@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from soulseer import gateways
 from soulseer.db import transaction
 from soulseer.gateways.agora import Notification
 from soulseer.jobs import watch_connections
@@ -24,6 +25,7 @@ def body(
     uid: object,
     event: int,
     second: float,
+    /,
     *,
     number: str,
     sequence: int | None = None,
@@ -74,8 +76,6 @@ class Call(Room):
 
     def notify(self, payload: bytes, received: float) -> bool:
         """Whether it was new; a copy changes nothing."""
-        from soulseer import gateways
-
         notification: Notification = gateways.current().agora.read_notification(payload)
         with transaction():
             stored = agora_notifications.store(notification, payload, at(received))
