@@ -154,7 +154,9 @@ async function beat() {
   try {
     await ask(`${facts.api}heartbeat/`, { method: "POST", body: hub.beatBody() });
   } catch (error) {
-    wentWrong(error);
+    // Figures that do not fit are our own fault; the reading does not end for them.
+    if (error instanceof Refused && error.status === 422) console.error("The heartbeat's figures were refused:", error.message);
+    else wentWrong(error);
   } finally {
     busy.beat = false;
   }

@@ -3,8 +3,8 @@
 import { trouble } from "./media/devices.js";
 import { hub } from "./hub.js";
 
-const QUALITY = { good: "Good connection", weak: "Weak connection", poor: "Poor connection" };
-const BARS = { good: 3, weak: 2, poor: 1 };
+const QUALITY = { good: "Good connection", fair: "Weak connection", poor: "Poor connection" };
+const BARS = { good: 3, fair: 2, poor: 1 };
 const NAMES = { audio: "microphone", video: "camera" };
 // A voice's level rises with its logarithm; below the first mark it is silence.
 const LEVELS = [0.01, 0.04, 0.12, 0.3];
@@ -38,6 +38,11 @@ export class View {
 
   get video() {
     return this.#other;
+  }
+
+  /** Whether the connection stands. */
+  get stands() {
+    return this.#state === "on";
   }
 
   /** Whether the other sends anything. */
@@ -118,7 +123,7 @@ export class View {
     if (face.dataset.level !== level) face.dataset.level = level;
   }
 
-  /** "good", "weak", "poor", or "" while it is not known. */
+  /** "good", "fair", "poor", or "" while it is not known. */
   quality(name) {
     const sign = this.#part("quality");
     if (sign.dataset.quality === name) return;

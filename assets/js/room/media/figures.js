@@ -36,10 +36,10 @@ function figuresOf({ before, lost, came, seconds, ...totals }) {
   };
 }
 
-/** "good", "weak" or "poor": what a person would say of it. `expects`: the other sends something. */
+/** "good", "fair" or "poor": what a person would say of it. `expects`: the other sends something. */
 export function quality(figures, expects = true) {
   const { round_trip_ms: trip, loss_percent: loss, freezes, jitter_ms: jitter, bitrate_kbps: rate } = figures;
   if (loss > 8 || trip > 600 || freezes > 1 || (expects && rate === 0)) return "poor";
-  if (loss > 2 || trip > 250 || jitter > 60 || freezes > 0) return "weak";
+  if (loss > 2 || trip > 250 || jitter > 60 || freezes > 0) return "fair";
   return "good";
 }
