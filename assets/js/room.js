@@ -3,8 +3,12 @@
 import { ServerClock, duration, ticker } from "./room/clock.js";
 import { hub } from "./room/hub.js";
 import "./room/call.js";
-import { LIVE, MeterPanel, dollars, figures } from "./room/meter.js";
+import { LIVE, MeterPanel, dollars, figures, limited } from "./room/meter.js";
+import "./room/help.js";
 import "./room/note.js";
+import "./room/safety.js";
+import { nudge } from "./room/nudge.js";
+import { pictures } from "./room/pictures.js";
 import { Refused, Unreachable, call, uuid } from "./room/server.js";
 import { Stage } from "./room/stage.js";
 import { Talk } from "./room/talk.js";
@@ -108,7 +112,7 @@ function tick() {
   hub.emit("tick", { meter, now });
   if (isClient && meter.state === "active") {
     const step = warnings.next(at.money / 1000);
-    if (step !== null) stage.warn(words(step), step);
+    if (step !== null) stage.warn(words(step, limited(meter)), step);
   }
 }
 

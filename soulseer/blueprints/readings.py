@@ -13,6 +13,7 @@ from soulseer.blueprints.api_calls import media_facts
 from soulseer.blueprints.api_sessions import meter_answer
 from soulseer.blueprints.api_support import plain, respond
 from soulseer.blueprints.limits import MONEY, POLL, limited
+from soulseer.blueprints.safety import safety_facts, typed_ceiling
 from soulseer.blueprints.top_up_forms import top_up_form
 from soulseer.db import transaction
 from soulseer.domain import clock, policies
@@ -46,7 +47,7 @@ def start() -> ResponseReturnValue:
     slug, modality = request.form.get("reader", ""), request.form.get("modality", "")
     try:
         with transaction():
-            session_id = readings.request(person.id, slug, modality, clock.now()).id
+            session_id = readings.request(person.id, slug, modality, clock.now(), typed_ceiling()).id
     except (AlreadyLive, InsufficientFunds, ReaderUnavailable, SpendingFrozen) as refusal:
         live = dashboards.live_reading(person.id)
         if live and live.role is Role.CLIENT and _reader_of(live.reading_session_id) == slug:
@@ -126,6 +127,7 @@ def room(meter: Meter, about: receipts.About) -> str:
         role=role.value,
         other=other,
         top_up=top_up_form(None, facts["page"], new_tab=True) if role is Role.CLIENT else None,
+        safety=safety_facts(),
         longest_message=reading_texts.LONGEST_MESSAGE,
         longest_note=reading_texts.LONGEST_NOTE,
     )

@@ -12,13 +12,32 @@ from soulseer.domain import clock
 from soulseer.domain.errors import InvalidInput, NotFound
 from soulseer.domain.moderation import REASONS_FOR_PEOPLE
 from soulseer.models.moderation import Flag
-from soulseer.services import blocks, case_appeals, flags, reports
+from soulseer.services import blocks, case_appeals, ceilings, flags, reports
 from soulseer.services.console_actions import last_signs
 from soulseer.services.flag_kinds import kind_of
+from soulseer.services.top_ups import typed_amount
 
 blueprint = Blueprint("safety", __name__, url_prefix="/safety")
 
 LARGEST = 2**63 - 1
+
+
+def safety_facts() -> dict[str, Any]:
+    """What every form of a report needs."""
+    return {"reasons": REASONS_FOR_PEOPLE, "longest": flags.LONGEST_NOTE}
+
+
+def typed_ceiling() -> ceilings.Ceiling | None:
+    """The limit that the form of a new reading asks for (``limit``: minutes or money, ``limit_value``); None where it is
+    left empty. Raises InvalidInput."""
+    value, kind = request.form.get("limit_value", "").strip(), request.form.get("limit", "minutes")
+    if not value:
+        return None
+    if kind == "money":
+        return ceilings.wanted(None, typed_amount(value))
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise InvalidInput("max_minutes", "A limit is a whole number of minutes.")
+    return ceilings.wanted(int(value), None)
 
 
 @blueprint.get("/")
@@ -153,10 +172,9 @@ def _form(kind: str, object_id: str, typed: dict[str, Any], errors: dict[str, An
         thing=thing,
         address=url_for("safety.send_report", kind=kind, object_id=object_id),
         what=reports.about(thing.snapshot),
-        reasons=REASONS_FOR_PEOPLE,
         typed=typed,
         errors=errors,
-        longest=flags.LONGEST_NOTE,
+        **safety_facts(),
     )
 
 

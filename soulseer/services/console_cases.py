@@ -14,6 +14,7 @@ from soulseer.domain.errors import NotFound
 from soulseer.domain.moderation import CANNED, REASONS, CaseState, Deed, Outcome
 from soulseer.models.moderation import Appeal, Flag, ModerationAction, ModerationCase
 from soulseer.models.people import Person
+from soulseer.services import flag_contents as flag_contents  # declares the house's kinds
 from soulseer.services.case_decisions import possible
 from soulseer.services.console import Listed, Window, listed, people_named
 from soulseer.services.flag_kinds import ContentKind, Context, Thing, kind_of

@@ -11,14 +11,25 @@ export function dollars(amount) {
   return `${amount.startsWith("-") ? "−" : ""}$${whole.replace(/\B(?=(\d{3})+$)/g, ",")}.${cents}`;
 }
 
-/** Milliseconds: elapsed active time; paid time left; money left (client: null for the reader); grace and ring left.
+/** Minutes that may still be charged: what the money covers or the client's own limit allows, the nearer of the two. Null
+ * for the reader, who is not told. */
+export function payable(meter) {
+  if (meter.affordable_minutes === null) return null;
+  return Math.min(meter.affordable_minutes, meter.ceiling_minutes_left ?? Infinity);
+}
+
+/** Whether the client's limit ends before the money does. */
+export const limited = (meter) => meter.ceiling_minutes_left !== null && meter.ceiling_minutes_left <= meter.affordable_minutes;
+
+/** Milliseconds: elapsed active time; paid time left; money (or limit) left (client: null for the reader); grace and ring left.
  * The reading's own time never runs behind what the server has booked (covered_until). */
 export function figures(meter, now) {
   const at = Math.max(now, instant(meter.covered_until) ?? 0);
   const active = meter.state === "active";
   const elapsed = meter.active_seconds * 1000 + (active ? at - instant(meter.active_since) : 0);
   const paid = active ? Math.max(0, instant(meter.paid_until) - at) : meter.kept_seconds * 1000;
-  const money = meter.affordable_minutes === null ? null : paid + meter.affordable_minutes * MINUTE_MS;
+  const minutes = payable(meter);
+  const money = minutes === null ? null : paid + minutes * MINUTE_MS;
   return {
     elapsed,
     paid,
@@ -63,6 +74,7 @@ export class MeterPanel {
     put(this.#part("time"), duration(elapsed));
     put(this.#part("paid"), meter.activated_at ? duration(paid, { up: true }) : "–:––");
     put(this.#part("countdown"), money === null ? duration(elapsed) : duration(money, { up: true }));
+    if (money !== null) put(this.#part("countdown-label"), limited(meter) ? "Your limit lasts" : "Your money lasts");
     let level = "";
     if (meter.activated_at && money !== null) {
       if (money <= 0) level = "over";

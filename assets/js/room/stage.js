@@ -1,5 +1,5 @@
 // What of the page comes and goes with the reading's state: the ring, the pause, the composer, buttons, warnings, words.
-import { dollars } from "./meter.js";
+import { dollars, payable } from "./meter.js";
 
 const one = (selector) => document.querySelector(selector);
 const show = (element, visible) => {
@@ -95,12 +95,14 @@ export class Stage {
     put(one("[data-pause-title]"), pause.title);
     put(one("[data-pause-text]"), pause.text);
     const lowBalance = meter.pause_cause === "low_balance";
-    const covered = meter.kept_seconds > 0 || meter.affordable_minutes > 0;
+    const atLimit = meter.ceiling_minutes_left === 0 && meter.kept_seconds === 0;
+    const covered = meter.kept_seconds > 0 || payable(meter) > 0;
     const mine =
-      steppedOut || meter.pause_cause === `${role}_dropped` || meter.pause_cause === "platform" || (lowBalance && role === "client");
-    show(one("[data-return]"), paused && mine && (role === "reader" || covered));
+      steppedOut || meter.pause_cause === `${role}_dropped` || meter.pause_cause === "platform" || ((lowBalance || meter.pause_cause === "ceiling") && role === "client");
+    show(one("[data-return]"), decides || (paused && (mine || crisis) && (role === "reader" || covered)));
     put(one("[data-return] [data-label]"), steppedOut ? "Come back" : "Go on");
-    const needsMoney = paused && role === "client" && !covered;
+    const needsMoney = paused && role === "client" && !covered && !atLimit;
+    if (role === "client") show(one("[data-pause-limit]"), paused && atLimit);
     show(one("[data-pause-top-up]"), needsMoney);
     show(one('[data-action="top-up"]'), !needsMoney);
   }

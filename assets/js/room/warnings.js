@@ -33,8 +33,9 @@ export class Warnings {
   }
 }
 
-/** The words of a warning. */
-export function words(step) {
-  if (step > 60) return `Your money lasts for about ${step / 60} more minutes.`;
-  return "Your money lasts for less than a minute.";
+/** The words of a warning; `limit`: it is the client's own limit that ends first. */
+export function words(step, limit = false) {
+  const what = limit ? "Your limit" : "Your money";
+  if (step > 60) return `${what} lasts for about ${step / 60} more minutes.`;
+  return `${what} lasts for less than a minute.`;
 }
