@@ -35,6 +35,7 @@ const FONTS = [
 const COPIES = {
   "htmx.org/dist/htmx.min.js": "htmx.min.js",
   "agora-rtc-sdk-ng/AgoraRTC_N-production.js": "agora-rtc.js",
+  "agora-rtm/agora-rtm.js": "agora-rtm.js",
   "uplot/dist/uPlot.iife.min.js": "uplot.min.js",
   "uplot/dist/uPlot.min.css": "uplot.min.css",
 };

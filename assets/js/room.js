@@ -90,6 +90,7 @@ function tell(before) {
     if (document.activeElement === document.body && !facts.media) stage.focusComposer();
   } else if (meter.state === "paused") {
     const pause = facts.pauses[meter.pause_cause];
+    facts.goesOn = false;
     talk.remark(`${pause.title}.`, meter.now);
     stage.say(`${pause.title}. ${pause.text}`);
   } else if (meter.state === "reconnecting") {
@@ -120,7 +121,7 @@ function tick() {
 async function poll() {
   busy.poll = true;
   try {
-    const answer = await ask(`${facts.api}messages/?after=${talk.last}&limit=${HISTORY_PAGE}`);
+    const answer = await ask(`${facts.api}messages/?after=${talk.last}&limit=${HISTORY_PAGE}${talk.query()}`);
     const news = talk.receive(answer.items);
     hub.emit("answer", answer);
     const more = answer.items.length === HISTORY_PAGE;
@@ -179,6 +180,8 @@ async function join() {
 
 function joinIsDue() {
   if (meter.state === "waiting") return answered && (!facts.joined || meter.other_seen);
+  // After a crisis each says so by hand.
+  if (meter.pause_cause === "crisis") return false;
   return meter.state === "reconnecting" && (meter.other_seen || !facts.returned);
 }
 
@@ -305,6 +308,7 @@ root.addEventListener("click", (event) => {
     join().then(() => (facts.joined = true));
   } else if (event.target.closest("[data-return]")) {
     facts.returned = false;
+    facts.goesOn = true;
     move("reconnect", "join");
   }
 });
@@ -335,6 +339,11 @@ window.addEventListener("online", () => (due.poll = 0));
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 Object.assign(hub, { facts, ask, tokens, now: () => clock.now(), say: (text) => stage.say(text), note: (text) => stage.note(text) });
+pictures(talk.warning);
+nudge(() => {
+  due.poll = 0;
+  if (!busy.poll && !over && !steppedOut()) poll();
+});
 const first = JSON.parse(root.dataset.meter);
 clock.set(first.now, performance.now(), performance.now());
 accept(first);

@@ -1,5 +1,6 @@
 """/api/sessions/{id}/messages/ and …/images/: the conversation in the room; …/help/: the clock stands while help is offered."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from flask import Blueprint, request
@@ -7,11 +8,13 @@ from pydantic import Field
 
 from soulseer import gateways
 from soulseer.blueprints import limits, room_calls
+from soulseer.blueprints.access import require_person
 from soulseer.blueprints.api_sessions import MOVE_ERRORS, MeterAnswer, meter_answer
 from soulseer.blueprints.api_support import api_route
 from soulseer.blueprints.api_types import ApiModel, Instant
 from soulseer.db import transaction
 from soulseer.domain import clock, errors, policies
+from soulseer.domain.help_lines import country_of, help_for
 from soulseer.gateways.storage import StorageUnavailable
 from soulseer.models.readings import ReadingMessage
 from soulseer.services import crisis_pauses, files, message_marks, reading_texts, readings
@@ -181,6 +184,24 @@ def _message(row: ReadingMessage, person_id: int) -> MessageAnswer:
         picture=None if words is None else picture_of(row),
         hidden=words is None,
     )
+
+
+def spoken(session_id: int, person_id: int, most: int) -> list[MessageAnswer]:
+    """The first messages of a reading as the person sees them."""
+    return [_message(row, person_id) for row in reading_texts.after(session_id, 0, most)]
+
+
+def text_facts() -> dict[str, Any]:
+    """What the room's page needs for its conversation: whether pictures can be sent, and the help lines of the visitor's
+    own country."""
+    help_found = help_for(country_of(require_person().time_zone, list(request.accept_languages.values())))
+    return {
+        "images": gateways.current().storage.configured,
+        "mostBytes": policies.current().files.most_bytes,
+        "help": asdict(help_found),
+        # Agora's messaging tells the other page to look at once.
+        "nudge": policies.current().media.transport == "agora",
+    }
 
 
 def picture_of(row: ReadingMessage) -> PictureAnswer | None:

@@ -12,6 +12,7 @@ from soulseer.blueprints.access import require_person
 from soulseer.blueprints.api_calls import media_facts
 from soulseer.blueprints.api_sessions import meter_answer
 from soulseer.blueprints.api_support import plain, respond
+from soulseer.blueprints.api_texts import spoken, text_facts
 from soulseer.blueprints.limits import MONEY, POLL, limited
 from soulseer.blueprints.safety import safety_facts, typed_ceiling
 from soulseer.blueprints.top_up_forms import top_up_form
@@ -150,6 +151,7 @@ def _facts(meter: Meter, other: str) -> dict[str, Any]:
         "heartbeatSeconds": policies.current().reading.presence_timeout.total_seconds() / 3,
         "joined": joined is not None,
         "pauses": reading_words.pause_words(role, other),
+        "texts": text_facts(),
         "media": media_facts(meter),
     }
 
@@ -168,7 +170,7 @@ def receipt(session: ReadingSession, role: Role, about: receipts.About, person: 
         pauses=reading_words.pause_words(role, other),
         ended=reading_words.end_words(session.end_reason, role, other),
         timeline=reading_words.timeline(found.events, role, about),
-        messages=reading_texts.after(session.id, 0, TRANSCRIPT) if session.activated_at else [],
+        messages=spoken(session.id, person.id, TRANSCRIPT) if session.activated_at else [],
         own_id=person.id,
         finalized=session.state == State.FINALIZED,
         tip=tips.offer(session, role),

@@ -92,6 +92,9 @@ export class Stage {
     const pause = reconnecting
       ? { title: `Waiting for ${this.#facts.other}`, text: "The clock starts again as soon as you are both here." }
       : this.#facts.pauses[meter.pause_cause];
+    const crisis = meter.pause_cause === "crisis";
+    const decides = reconnecting && crisis && !this.#facts.goesOn;
+    if (decides) Object.assign(pause, { title: "Do you want to go on?", text: "The clock starts again when you both want to." });
     put(one("[data-pause-title]"), pause.title);
     put(one("[data-pause-text]"), pause.text);
     const lowBalance = meter.pause_cause === "low_balance";

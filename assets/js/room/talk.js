@@ -1,5 +1,9 @@
 // The conversation: messages in the order of their numbers, each once; what is not sent yet is kept (over a reload too)
 // and sent again under the same key, so that the server takes it once.
+import { ContactWarning } from "./contact_warning.js";
+import { hub } from "./hub.js";
+import { write } from "./links.js";
+import { Marks } from "./marks.js";
 import { Refused, Unreachable, call, uuid } from "./server.js";
 
 const NEAR_BOTTOM_PX = 80;
@@ -13,6 +17,8 @@ export class Talk {
   #following = true;
   #facts;
   #hooks;
+  #marks = new Marks();
+  #warning = new ContactWarning();
 
   /** Number of the last message up to which all are here. */
   last = 0;
@@ -28,6 +34,24 @@ export class Talk {
     new ResizeObserver(() => this.#following && this.toBottom()).observe(this.#log);
     this.#outbox = JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
     for (const entry of this.#outbox) this.#showPending(entry);
+    hub.on("answer", () => this.#mark());
+    hub.on("sent", (item) => this.#arrived(item));
+  }
+
+  /** Whoever asks about contact details. */
+  get warning() {
+    return this.#warning;
+  }
+
+  /** What a poll says of us, as the end of its query. */
+  query() {
+    if (this.#following) this.#marks.seen(this.last);
+    return this.#marks.query();
+  }
+
+  #mark() {
+    const own = [...this.#list.querySelectorAll(".message-mine[data-message-id]")].at(-1);
+    if (own) this.#marks.under(own, Number(own.dataset.messageId));
   }
 
   get #key() {
@@ -72,8 +96,11 @@ export class Talk {
     const waiting = item.mine && this.#list.querySelector(`[data-client-key="${CSS.escape(item.client_key)}"]`);
     if (waiting) waiting.remove();
     if (item.mine) this.#forget(item.client_key);
-    const element = this.#element(item.mine ? "mine" : "theirs", item.body, item.created_at);
+    const place = item.hidden ? null : `${this.#facts.id}:${item.number}`;
+    const element = this.#element(item.mine ? "mine" : "theirs", item.body, item.created_at, place);
     element.dataset.messageId = item.number;
+    element.toggleAttribute("data-hidden", item.hidden);
+    if (item.picture) this.#picture(element, item);
     const following = [...this.#list.children].find(
       (other) => other.hasAttribute("data-pending") || Number(other.dataset.messageId) > item.number,
     );
@@ -81,10 +108,25 @@ export class Talk {
     this.#items.set(item.number, element);
   }
 
-  #element(side, body, at) {
+  #picture(element, { picture, body }) {
+    const link = document.createElement("a");
+    link.className = "message-picture";
+    link.href = picture.url;
+    link.target = "_blank";
+    const image = document.createElement("img");
+    Object.assign(image, { src: picture.url, width: picture.width, height: picture.height });
+    image.alt = picture.alt || "A picture without a description";
+    image.addEventListener("load", () => this.#following && this.toBottom(), { once: true });
+    link.append(image);
+    const words = element.querySelector("[data-text]");
+    words.before(link);
+    words.hidden = !body;
+  }
+
+  #element(side, body, at, place = null) {
     const template = document.querySelector(`[data-message-template="${side}"]`);
     const element = template.content.firstElementChild.cloneNode(true);
-    element.querySelector("[data-text]").textContent = body;
+    write(element.querySelector("[data-text]"), body, place);
     const author = element.querySelector("[data-author]");
     if (author) author.textContent = side === "mine" ? "You" : this.#facts.other;
     const time = element.querySelector("time");
@@ -134,14 +176,12 @@ export class Talk {
       while (this.#outbox.length) {
         const entry = this.#outbox[0];
         const item = await call(`${this.#facts.api}messages/`, { method: "POST", body: entry });
-        const wasAtBottom = this.#atBottom();
-        this.#place(item);
+        this.#arrived(item);
         this.#forget(entry.client_key);
-        if (item.number === this.last + 1) this.last = item.number;
-        if (wasAtBottom) this.toBottom();
       }
     } catch (error) {
-      if (error instanceof Refused && (error.status === 422 || error.status === 413)) this.#returnToSender(error);
+      if (error instanceof Refused && error.code === "contact_details") await this.#askAbout(error);
+      else if (error instanceof Refused && (error.status === 422 || error.status === 413)) this.#returnToSender(error);
       // 409: it stands still; the message waits until the reading goes on.
       else if (error instanceof Refused && ![409, 429].includes(error.status)) this.#hooks.refused(error);
       else if (error instanceof Unreachable) this.#hooks.failed(error);
@@ -149,6 +189,33 @@ export class Talk {
     } finally {
       this.#sending = false;
     }
+  }
+
+  /** Ours, as the server has it. */
+  #arrived(item) {
+    hub.emit("said", item);
+    const wasAtBottom = this.#atBottom();
+    this.#place(item);
+    if (item.number === this.last + 1) this.last = item.number;
+    this.#mark();
+    if (wasAtBottom) this.toBottom();
+  }
+
+  /** Contact details: send it all the same, or have it back in the field. */
+  async #askAbout(error) {
+    const entry = this.#outbox[0];
+    if (await this.#warning.ask(error.problem)) {
+      entry.confirm = true;
+      this.#keep();
+      setTimeout(() => this.send());
+      return;
+    }
+    this.#list.querySelector(`[data-client-key="${CSS.escape(entry.client_key)}"]`).remove();
+    this.#forget(entry.client_key);
+    const field = document.querySelector("[data-composer] textarea");
+    field.value = [entry.body, field.value].filter(Boolean).join("\n");
+    field.focus();
+    setTimeout(() => this.send());
   }
 
   #returnToSender(error) {
