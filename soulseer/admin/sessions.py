@@ -9,7 +9,13 @@ from soulseer.admin.base import ListView
 from soulseer.admin.filters import Choice, Words, days
 from soulseer.admin.formats import badge, link, money
 from soulseer.domain.readings import Modality, State
-from soulseer.services import console_actions, console_people, console_sessions, console_timeline
+from soulseer.services import (
+    connection_evidence,
+    console_actions,
+    console_people,
+    console_sessions,
+    console_timeline,
+)
 from soulseer.services.console import Listed, Window
 
 
@@ -59,6 +65,7 @@ class SessionsView(ListView):
             "admin/session.html",
             case=case,
             moments=console_timeline.timeline(case.session),
+            connection=connection_evidence.of(case.session),
             audit=console_people.audit_of("reading_session", id),
         )
 

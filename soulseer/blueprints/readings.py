@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from soulseer import gateways
-from soulseer.blueprints import reading_words, room_calls, tips
+from soulseer.blueprints import connection_words, reading_words, room_calls, tips
 from soulseer.blueprints.access import require_person
 from soulseer.blueprints.api_calls import media_facts
 from soulseer.blueprints.api_sessions import meter_answer
@@ -169,7 +169,9 @@ def receipt(session: ReadingSession, role: Role, about: receipts.About, person: 
         receipt=found,
         pauses=reading_words.pause_words(role, other),
         ended=reading_words.end_words(session.end_reason, role, other),
-        timeline=reading_words.timeline(found.events, role, about),
+        timeline=connection_words.beside(
+            reading_words.timeline(found.events, role, about), session, found.events, role, other
+        ),
         messages=spoken(session.id, person.id, TRANSCRIPT) if session.activated_at else [],
         own_id=person.id,
         finalized=session.state == State.FINALIZED,

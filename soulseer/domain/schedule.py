@@ -201,7 +201,7 @@ PLANS: tuple[JobPlan, ...] = (
         name="forget_expired",
         seconds=lambda: 86_400,
         queue="sessions",
-        purpose="Deletes the answers kept under Idempotency-Keys for 30 days; never anything with money.",
+        purpose="Deletes answers kept under Idempotency-Keys for 30 days, measurements of calls for 400; never anything with money.",
         supports_dry_run=True,
     ),
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from soulseer.db import db
 from soulseer.domain import policies
@@ -160,15 +160,3 @@ def _kept_is_due(session: ReadingSession, events: Sequence[ReadingSessionEvent])
 def owed(session: ReadingSession, refunded: Decimal = NOTHING) -> Decimal:
     """What the evidence owes the client beyond the fair credit on the session and ``refunded`` for it, dollars."""
     return max(NOTHING, from_cents(finding(session).credit_cents - session.credit_cents - to_cents(refunded)))
-
-
-def notices_told_late(session_id: int, after: datetime) -> int:
-    """How many of the session's notices came after ``after``."""
-    return (
-        db.session.scalar(
-            select(func.count())
-            .select_from(ChannelNotice)
-            .where(ChannelNotice.reading_session_id == session_id, ChannelNotice.received_at > after)
-        )
-        or 0
-    )

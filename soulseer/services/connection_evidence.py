@@ -1,0 +1,75 @@
+"""A session's connections for staff: what each side's pages measured, what Agora told, what was not served."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from soulseer.domain import policies
+from soulseer.domain.connections import REASONS, Absence, Notice, Sample
+from soulseer.domain.money import from_cents
+from soulseer.models.readings import ReadingSession
+from soulseer.services import connection_samples, connections
+
+Number = TypeVar("Number", int, Decimal)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One side in sum: medians of milliseconds, percent and kilobits a second, None where nothing was told; ``lost``
+    counts the beats that called the connection lost, ``holes`` are stretches without any."""
+
+    role: str
+    count: int
+    tabs: int
+    round_trip_ms: int | None
+    loss_percent: Decimal | None
+    bitrate_kbps: int | None
+    jitter_ms: int | None
+    freezes: int
+    lost: int
+    holes: tuple[tuple[datetime, datetime], ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """``credit`` is all that the session owes by it, dollars, fair credit of kept time included."""
+
+    measured: Sequence[Measured]
+    notices: Sequence[Notice]
+    out: Sequence[Absence]
+    credit: Decimal
+    reasons: dict[int, str]
+
+
+def of(session: ReadingSession) -> Evidence:
+    """Everything that is kept of the session's connections. Four statements."""
+    found = connections.finding(session)
+    timeout = policies.current().reading.presence_timeout
+    measured = [
+        _sum(role, samples, timeout) for role, samples in connection_samples.of(session.id).items() if samples
+    ]
+    return Evidence(measured, found.notices, found.out, from_cents(found.credit_cents), REASONS)
+
+
+def _sum(role: str, samples: Sequence[Sample], timeout: timedelta) -> Measured:
+    pairs = itertools.pairwise(samples)
+    return Measured(
+        role=role,
+        count=len(samples),
+        tabs=len({sample.tab for sample in samples}),
+        round_trip_ms=_median([sample.round_trip_ms for sample in samples]),
+        loss_percent=_median([sample.loss_percent for sample in samples]),
+        bitrate_kbps=_median([sample.bitrate_kbps for sample in samples]),
+        jitter_ms=_median([sample.jitter_ms for sample in samples]),
+        freezes=max((sample.freezes or 0 for sample in samples), default=0),
+        lost=sum(sample.quality == "lost" for sample in samples),
+        holes=tuple((before.at, after.at) for before, after in pairs if after.at - before.at > timeout),
+    )
+
+
+def _median(values: Sequence[Number | None]) -> Number | None:
+    known = sorted(value for value in values if value is not None)
+    return known[len(known) // 2] if known else None
