@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from soulseer.blueprints.access import require_person, roles_required
 from soulseer.db import transaction
-from soulseer.domain import clock
+from soulseer.domain import clock, policies
 from soulseer.domain.errors import InvalidInput
 from soulseer.domain.readings import Modality
-from soulseer.services import reader_settings
+from soulseer.services import free_minutes, reader_settings
 from soulseer.services.reader_settings import LONGEST, SeveralFaults
 
 blueprint = Blueprint("reader_settings", __name__, url_prefix="/dashboard/reader")
@@ -56,6 +56,22 @@ def set_rates() -> ResponseReturnValue:
     return redirect(url_for("reader_settings.show"), 303)
 
 
+@blueprint.post("/free-minutes/")
+@roles_required("reader")
+def set_free_minutes() -> ResponseReturnValue:
+    """``free_minutes``: so many first ones are free for new clients, 0 for none."""
+    person = require_person()
+    typed = request.form.get("free_minutes", "")
+    try:
+        with transaction():
+            free_minutes.offer(person.id, typed, clock.now())
+    except InvalidInput as fault:
+        return page(person.id, errors={fault.field: fault.detail}), 422
+    words = "Your offer is saved." if typed != "0" else "You offer no free minutes."
+    flash(f"{words} It applies to readings asked for from now on.", "success")
+    return redirect(url_for("reader_settings.show"), 303)
+
+
 @blueprint.post("/profile/")
 @roles_required("reader")
 def set_texts() -> ResponseReturnValue:
@@ -69,6 +85,13 @@ def set_texts() -> ResponseReturnValue:
         return page(person.id, texts=typed, errors=faults.errors), 422
     flash("Your profile is saved.", "success")
     return redirect(url_for("reader_settings.show"), 303)
+
+
+def free_choices() -> list[tuple[int, str]]:
+    """(minutes, words) that a reader may offer; none where the setting allows none."""
+    most = policies.current().waiting.most_free_minutes
+    counted = [(number, f"{number} minute{'s' if number > 1 else ''}") for number in range(1, most + 1)]
+    return [(0, "None"), *counted] if most else []
 
 
 def page(person_id: int, *, rates: Any = None, texts: Any = None, errors: Any = None) -> str:
@@ -87,4 +110,5 @@ def page(person_id: int, *, rates: Any = None, texts: Any = None, errors: Any = 
         longest=LONGEST,
         lowest=reader_settings.LOWEST_RATE,
         highest=reader_settings.HIGHEST_RATE,
+        free_choices=free_choices(),
     )

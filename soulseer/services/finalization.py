@@ -14,7 +14,7 @@ from soulseer.domain.readings import Action, Role, State, minutes_for, next_stat
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction, ReadingMinute
 from soulseer.models.readings import ReadingReceipt, ReadingSession
-from soulseer.services import audit, earnings, ledger, receipt_statements
+from soulseer.services import audit, earnings, free_minutes, ledger, receipt_statements
 from soulseer.services.settling import give_unserved, lock, record
 
 # What a reading is paid from, and what is given back to.
@@ -84,6 +84,7 @@ def finalize(session_id: int, now: datetime) -> bool:
         return True
     after = next_state(State(session.state), Action.FINALIZE)
     give_unserved(session, now)
+    free_minutes.end(session, now)
     found = booked(session)
     fault = disagreement(session, found)
     if fault:

@@ -50,6 +50,21 @@ CHECKS: tuple[tuple[str, str], ...] = (
            GROUP BY t.id, m.amount HAVING m.amount IS NULL OR sum(s.amount) > m.amount""",
     ),
     (
+        # Once per client is the key of the table.
+        "free_minutes_are_for_their_reading_alone",
+        """SELECT 'reading ' || u.reading_session_id, u.minutes || ' free minutes of client ' || u.client_id || ', credit '
+                  || g.id || ' of ' || g.amount || ' cents for client ' || g.person_id || ' in reading '
+                  || coalesce(g.only_session_id::text, 'none')
+           FROM free_minutes_use u JOIN promotional_credit g ON g.id = u.promotional_credit_id
+               JOIN reading_session s ON s.id = u.reading_session_id
+           WHERE g.only_session_id IS DISTINCT FROM u.reading_session_id OR g.person_id <> u.client_id
+               OR s.client_id <> u.client_id OR g.amount <> s.rate * u.minutes
+           UNION ALL
+           SELECT 'promotional credit ' || g.id, 'spent on ' || p.purpose || ', it is for reading ' || g.only_session_id
+           FROM promotional_credit g JOIN promotional_spend p ON p.promotional_credit_id = g.id
+           WHERE p.purpose <> concat_ws(':', 'reading', g.only_session_id) AND g.only_session_id IS NOT NULL""",
+    ),
+    (
         "what_was_given_back_had_been_spent",
         """WITH back AS (
                SELECT source_id AS id, sum(amount) AS amount FROM promotional_credit
@@ -70,6 +85,9 @@ GUARDS = (
     "promotional_credit_state_moves",
     "promotional_credit_falls",
     "promotional_credit_opens_full",
+    "promotional_credit_only_session_id_frozen",
+    "reading_session_free_minutes_frozen",
+    "free_minutes_use_append_only",
     "promotional_spend_kept",
     "promotional_spend_frozen",
     "promotional_spend_opens",

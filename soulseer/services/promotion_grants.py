@@ -27,11 +27,13 @@ def grant(
     key: str,
     actor_id: int | None = None,
     limited: bool = False,
+    only_session_id: int | None = None,
 ) -> tuple[PromotionalCredit, bool]:
     """Give a client ``amount`` dollars of credit until ``expires_at`` (UTC): the grant, and whether it is new.
 
     ``key`` is the grant's unique name: the same again is the same grant. ``actor_id`` is who gives it, None the
-    system; ``limited`` holds them to what support may give one person in 24 hours.
+    system; ``limited`` holds them to what support may give one person in 24 hours. ``only_session_id``: the one
+    reading that it may pay for.
 
     Raises NotFound for an unknown person, InvalidInput (``person``, ``amount``, ``expires_at``), IdempotencyMismatch
     where the key named another grant.
@@ -65,6 +67,7 @@ def grant(
         expires_at=expires_at,
         transaction_id=transaction_id,
         granted_by=actor_id,
+        only_session_id=only_session_id,
         state="open",
         key=key,
         reason=reason,

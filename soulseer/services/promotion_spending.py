@@ -1,5 +1,5 @@
 """Spending promotional credit before cash: right before a charge and in its transaction, what is due moves from the
-grants that expire first to the client's wallet, and the charge takes it from there (docs/money.md).
+grants for this reading alone, then from those that expire first, to the client's wallet, and the charge takes it from there (docs/money.md).
 
 One statement for one charge and for two thousand. Nothing is moved where credit and wallet together cannot pay, so
 that no credit stays in a wallet as cash.
@@ -26,8 +26,10 @@ WITH want AS (
         AS want(wallet_id, cents, key, purpose, reading_session_id)
 ), unspent AS (
     SELECT w.key, w.cents, g.id, g.account_id, g.wallet_id, g.remaining,
-           sum(g.remaining) OVER (PARTITION BY w.key ORDER BY g.expires_at, g.id) - g.remaining AS before
+           sum(g.remaining) OVER (PARTITION BY w.key ORDER BY g.only_session_id IS NULL, g.expires_at, g.id)
+               - g.remaining AS before
     FROM want w JOIN promotional_credit g ON g.wallet_id = w.wallet_id AND g.state = 'open' AND g.expires_at > :now
+        AND (g.only_session_id IS NULL OR g.only_session_id = w.reading_session_id)
 ), taken AS (
     SELECT key, id, account_id, wallet_id, least(remaining, cents - before)::bigint AS cents
     FROM unspent WHERE before < cents

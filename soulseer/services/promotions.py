@@ -198,6 +198,8 @@ def _unwarned(now: datetime) -> list[ColumnElement[bool]]:
         PromotionalCredit.expires_at > now,
         PromotionalCredit.expires_at <= now + policies.current().promotion.warning,
         PromotionalCredit.warned_at.is_(None),
+        # What is for one reading alone is gone with it.
+        PromotionalCredit.only_session_id.is_(None),
     ]
 
 
@@ -248,6 +250,16 @@ def expire(credit_id: int, now: datetime) -> Decimal:
     grant = _locked(credit_id)
     if grant.state != "open" or grant.expires_at > now:
         return ZERO
+    return _book_off(grant, now)
+
+
+def book_off(credit_id: int, now: datetime) -> Decimal:
+    """Book off what is left of a grant, expired or not: the dollars. Raises NotFound."""
+    grant = _locked(credit_id)
+    return _book_off(grant, now) if grant.state == "open" else ZERO
+
+
+def _book_off(grant: PromotionalCredit, now: datetime) -> Decimal:
     rest = grant.remaining
     ledger.post(
         TransferKind.PROMOTION_EXPIRED,

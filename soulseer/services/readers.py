@@ -44,7 +44,8 @@ class Filters:
 
 @dataclass(frozen=True)
 class Card:
-    """A reader as shown in lists. ``busy``: in a live reading, in whichever role; ``rates`` those offered."""
+    """A reader as shown in lists. ``busy``: in a live reading, in whichever role; ``rates`` those offered;
+    ``free_minutes``: so many first ones of a new client the platform pays."""
 
     reader_id: int
     slug: str
@@ -56,6 +57,7 @@ class Card:
     rating_average: Decimal | None
     rating_count: int
     rates: tuple[Rate, ...]
+    free_minutes: int
 
     @property
     def state(self) -> str:
@@ -74,16 +76,17 @@ class Page:
 @dataclass(frozen=True)
 class Profile(Card):
     """A reader's page. ``status`` as in READER_STATUSES; not listed, it is for the reader's own eyes. ``queued``:
-    somebody waits for the reader."""
+    somebody waits for the reader. ``free_used``: the viewer has had the free minutes of a client already."""
 
     biography: str
     stars: tuple[int, ...]  # How many reviews gave one star, two, … five.
     status: str
     listed: bool
     queued: bool
+    free_used: bool
 
 
-_COLUMNS = """person_id, slug, display_name, headline, specialties, online, rating_sum, rating_count, rating_thousandths"""
+_COLUMNS = """person_id, slug, display_name, headline, specialties, online, rating_sum, rating_count, rating_thousandths, free_minutes"""
 # What each row shown needs from elsewhere, looked up by primary key after the page is cut.
 _SHOWN = """
 SELECT page.*,
@@ -103,8 +106,9 @@ _AFTER = (
 )
 _QUEUED = """EXISTS (SELECT FROM queue_place q WHERE q.reader_id = reader_profile.person_id
                   AND q.state IN ('waiting', 'held'))"""
+_USED = "EXISTS (SELECT FROM free_minutes_use u WHERE u.client_id = :viewer)"
 _STARS = ("stars_1", "stars_2", "stars_3", "stars_4", "stars_5")
-_PROFILE = f"SELECT {_COLUMNS}, {', '.join(_STARS)}, biography, status, listed, {_QUEUED} AS queued FROM reader_profile WHERE slug = :slug"  # noqa: S608
+_PROFILE = f"SELECT {_COLUMNS}, {', '.join(_STARS)}, biography, status, listed, {_QUEUED} AS queued, {_USED} AS free_used FROM reader_profile WHERE slug = :slug"  # noqa: S608
 _ONE = Read(text(_SHOWN.format(page=_PROFILE)))
 # Word for word the expression of the index ix_reader_profile_search.
 _SEARCHED = "(display_name || ' ' || headline || ' ' || specialties)"
@@ -139,7 +143,7 @@ def profile(slug: str, viewer_id: int | None = None) -> Profile:
     """The reader's page, in one statement. Raises NotFound; an unlisted one is found by the reader alone."""
     if not SLUG.fullmatch(slug):
         raise NotFound("There is no reader of this name.")
-    row = _ONE.first({"slug": slug})
+    row = _ONE.first({"slug": slug, "viewer": viewer_id})
     if row is None or not (row.listed or row.person_id == viewer_id):
         raise NotFound("There is no reader of this name.")
     return Profile(
@@ -149,6 +153,7 @@ def profile(slug: str, viewer_id: int | None = None) -> Profile:
         status=row.status,
         listed=row.listed,
         queued=row.queued,
+        free_used=row.free_used,
     )
 
 
@@ -214,5 +219,6 @@ def _card(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "busy": row.busy,
         "rating_average": _average(row.rating_sum, row.rating_count),
         "rating_count": row.rating_count,
+        "free_minutes": row.free_minutes,
         "rates": tuple([_rate(modality, cents[name]) for name, modality in _MODALITIES if name in cents]),
     }

@@ -27,7 +27,16 @@ from soulseer.domain.readings import Action, EndReason, Modality, Role, State, n
 from soulseer.gateways.presence import Signs
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import LiveParticipant, ReadingSession
-from soulseer.services import ceilings, crisis_consent, holds, ledger, promotions, ringing, waiting
+from soulseer.services import (
+    ceilings,
+    crisis_consent,
+    free_minutes,
+    holds,
+    ledger,
+    promotions,
+    ringing,
+    waiting,
+)
 from soulseer.services.ringing_requests import free_of_stale_readings, offered_rate
 from soulseer.services.settling import (
     MICROSECOND,
@@ -138,6 +147,7 @@ def request(
         reader_account_id=ledger.account_id(AccountKind.READER_EARNINGS_PENDING, reader.person_id),
         created_at=now,
         ring_until=now + policy.ring,
+        free_minutes=free_minutes.offered(reader, client_id),
         rate_cents=rate_cents,
         reader_rate_cents=share_of(rate_cents, policy.reader_share),
         minutes_billed=0,
@@ -208,6 +218,7 @@ def _join_waiting(session: ReadingSession, caller: Caller, at: datetime, signs: 
             record(session, Action.JOIN, session.state, at, at, role=caller.role, actor_id=caller.person_id)
         return
     _end_if_frozen(session, caller, at)
+    free_minutes.grant_for(session, at)
     before = session.state
     session.state = next_state(State(before), Action.ACTIVATE).value
     session.activated_at = session.active_since = session.covered_until = session.paid_until = at

@@ -264,6 +264,11 @@ PLANTS = [
         "WHERE kind = 'promotion_spent' AND idempotency_key LIKE '%%:1'",
     ),
     ("what_was_given_back_had_been_spent", "UPDATE promotional_spend SET returned = 0"),
+    (
+        "free_minutes_are_for_their_reading_alone",
+        "UPDATE promotional_credit SET only_session_id = 999 "
+        "WHERE id = (SELECT min(promotional_credit_id) FROM promotional_spend)",
+    ),
     ("movements_are_declared", FORGED.format(kind="'top_up'", rises=WALLET, falls=REVENUE)),
     ("movements_are_declared", "UPDATE ledger_transaction SET kind = 'payout' WHERE kind = 'fair_credit'"),
     (
