@@ -25,7 +25,8 @@ _STARS = [str(number) for number in reviews.STARS]
 def browse() -> ResponseReturnValue:
     """The list with its filters; for HTMX the list alone. What cannot be read filters nothing and says so (422)."""
     typed = read_filters(request.args)
-    page = readers.browse(typed.filters, request.args.get("cursor"))
+    viewer_id: int | None = current_user.id if current_user.is_authenticated else None
+    page = readers.browse(typed.filters, request.args.get("cursor"), viewer_id=viewer_id)
     places = {
         "next_url": url_for("readers.browse", **typed.values, cursor=page.next) if page.next else None,
         "first_url": url_for("readers.browse", **typed.values) if request.args.get("cursor") else None,

@@ -44,8 +44,9 @@ class Filters:
 
 @dataclass(frozen=True)
 class Card:
-    """A reader as shown in lists. ``busy``: in a live reading, in whichever role; ``rates`` those offered;
-    ``free_minutes``: so many first ones of a new client the platform pays."""
+    """A reader as shown in lists. ``busy``: in a live reading, in whichever role; ``rates`` those offered; ``free_minutes``:
+    so many first ones of a new client the platform pays; ``favourite``: whether the viewer keeps the reader, None where
+    nobody is signed in, or they are the reader."""
 
     reader_id: int
     slug: str
@@ -58,6 +59,7 @@ class Card:
     rating_count: int
     rates: tuple[Rate, ...]
     free_minutes: int
+    favourite: bool | None
 
     @property
     def state(self) -> str:
@@ -92,7 +94,9 @@ _SHOWN = """
 SELECT page.*,
        (SELECT jsonb_object_agg(r.modality, r.rate) FROM reader_rate r
         WHERE r.reader_id = page.person_id AND r.offered) AS rates,
-       coalesce((SELECT true FROM live_participant l WHERE l.person_id = page.person_id), false) AS busy
+       coalesce((SELECT true FROM live_participant l WHERE l.person_id = page.person_id), false) AS busy,
+       CASE WHEN CAST(:viewer AS bigint) <> page.person_id THEN EXISTS (
+           SELECT FROM favourite f WHERE f.person_id = CAST(:viewer AS bigint) AND f.reader_id = page.person_id) END AS favourite
 FROM ({page}) AS page
 ORDER BY online DESC, rating_thousandths DESC, person_id
 """
@@ -110,11 +114,24 @@ _USED = "EXISTS (SELECT FROM free_minutes_use u WHERE u.client_id = :viewer)"
 _STARS = ("stars_1", "stars_2", "stars_3", "stars_4", "stars_5")
 _PROFILE = f"SELECT {_COLUMNS}, {', '.join(_STARS)}, biography, status, listed, {_QUEUED} AS queued, {_USED} AS free_used FROM reader_profile WHERE slug = :slug"  # noqa: S608
 _ONE = Read(text(_SHOWN.format(page=_PROFILE)))
+_KEPT = Read(
+    text(
+        _SHOWN.replace(
+            "ORDER BY online DESC, rating_thousandths DESC, person_id", "ORDER BY kept_id DESC"
+        ).format(
+            page=f"SELECT {_COLUMNS}, kept_id FROM reader_profile JOIN (SELECT id AS kept_id, reader_id FROM favourite "  # noqa: S608
+            "WHERE person_id = :viewer AND id < :before) k ON person_id = reader_id "
+            "WHERE listed ORDER BY kept_id DESC LIMIT :limit"
+        )
+    )
+)
 # Word for word the expression of the index ix_reader_profile_search.
 _SEARCHED = "(display_name || ' ' || headline || ' ' || specialties)"
 
 
-def browse(filters: Filters, cursor: str | None = None, limit: int = PAGE) -> Page:
+def browse(
+    filters: Filters, cursor: str | None = None, limit: int = PAGE, *, viewer_id: int | None = None
+) -> Page:
     """Listed readers that fit, in one statement: online first, then the better rated, then the earlier.
 
     ``cursor`` is an earlier page's ``next``; one that cannot be read gives the first page.
@@ -124,7 +141,7 @@ def browse(filters: Filters, cursor: str | None = None, limit: int = PAGE) -> Pa
     if place:
         conditions.append(_AFTER)
         values |= {"last_online": place[1] == "1", "last_rating": int(place[2]), "last_id": int(place[3])}
-    rows = _page(" AND ".join(conditions)).rows({**values, "limit": limit + 1})
+    rows = _page(" AND ".join(conditions)).rows({**values, "limit": limit + 1, "viewer": viewer_id})
     shown = rows[:limit]
     following = None
     if len(rows) > limit:
@@ -155,6 +172,17 @@ def profile(slug: str, viewer_id: int | None = None) -> Profile:
         queued=row.queued,
         free_used=row.free_used,
     )
+
+
+def kept_by(
+    viewer_id: int, before: int | None = None, limit: int = PAGE
+) -> tuple[tuple[Card, ...], int | None]:
+    """(the listed readers whom somebody keeps as favourites, the last kept first; where the next page begins), in one
+    statement."""
+    values = {"viewer": viewer_id, "before": 2**63 - 1 if before is None else before, "limit": limit + 1}
+    rows = _KEPT.rows(values)
+    following = rows[limit - 1].kept_id if len(rows) > limit else None
+    return tuple(Card(**_card(row)) for row in rows[:limit]), following
 
 
 def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
@@ -221,4 +249,5 @@ def _card(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "rating_count": row.rating_count,
         "free_minutes": row.free_minutes,
         "rates": tuple([_rate(modality, cents[name]) for name, modality in _MODALITIES if name in cents]),
+        "favourite": row.favourite,
     }
