@@ -264,10 +264,9 @@ def _find_session(object_id: str, reporter_id: int | None) -> Thing:
         select(Person.id, Person.handle).where(Person.id.in_([session.client_id, session.reader_id]))
     )
     handles = {row[0]: row[1] for row in rows}
+    client, reader = handles[session.client_id], handles[session.reader_id]
     snapshot = {
-        "client": handles[session.client_id],
-        "reader": handles[session.reader_id],
-        "kind": session.modality,
+        "shows": f"{session.modality.capitalize()} reading of {client} with {reader}",
         "asked for": session.created_at.isoformat(timespec="seconds"),
     }
     return Thing(str(session.id), author, snapshot)

@@ -76,7 +76,7 @@ def _report(flag: Flag, kind: str) -> Report:
 
 def about(snapshot: dict[str, object]) -> str:
     """A line that tells what was flagged: its words, else its first facts."""
-    words = snapshot.get("text") or snapshot.get("display_name")
+    words = snapshot.get("text") or snapshot.get("display_name") or snapshot.get("shows")
     if not words:
         words = ", ".join(str(value) for value in list(snapshot.values())[:3])
     return str(words)[:200]

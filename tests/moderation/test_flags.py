@@ -11,6 +11,7 @@ from soulseer.domain.errors import Forbidden, InvalidInput, NotFound
 from soulseer.domain.moderation import weight_of
 from soulseer.models.moderation import Flag, ModerationAction, ModerationCase
 from soulseer.models.operations import AuditEntry
+from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile, Review
 from soulseer.models.readings import ReadingMessage
 from soulseer.services import flags
@@ -22,13 +23,15 @@ from tests.moderation import planted
 def test_each_kind_knows_its_author_and_keeps_what_was_seen(app) -> None:
     seen = planted.reading()
     client, reader = seen.client.id, seen.reader.person_id
+    names = (db.session.get_one(Person, one).handle for one in (client, reader))
+    of_session = "Text reading of {} with {}".format(*names)
     for kind, object_id, reporter, author, word in (
         ("profile", reader, client, reader, "Tarot and time"),
         ("review", seen.review_id, reader, client, "She is a fraud, call me at 555"),
         ("message", seen.message, client, reader, "words 3"),
         ("message", seen.clients_message, reader, client, "words 4"),
-        ("session", seen.session_id, client, reader, "text"),
-        ("session", seen.session_id, reader, client, "text"),
+        ("session", seen.session_id, client, reader, of_session),
+        ("session", seen.session_id, reader, client, of_session),
     ):
         case_id = planted.flag(kind, object_id, reporter, "fraud", note="  look\r\nhere ")
         case = db.session.get_one(ModerationCase, case_id)
