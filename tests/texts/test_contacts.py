@@ -1,12 +1,14 @@
 """What counts as contact details, in the spellings that people use, and what does not: readings are full of numbers."""
 
 from datetime import date, time
+from time import perf_counter
 
 import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soulseer.domain.crisis import is_crisis
 from soulseer.services.message_contacts import EMAIL, HANDLE, PHONE, find
 
 DETAILS = {
@@ -122,3 +124,14 @@ WORD = st.text("abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=12)
 )
 def test_every_mail_address_is_recognised(name: str, host: str, tld: str, at: str) -> None:
     assert EMAIL in find(f"my address: x{name}{at}{host}.{tld}")
+
+
+@pytest.mark.parametrize(
+    "part", ["a", "1", "a.", "1.", "1 ", "one ", "a at b ", "he will just ", "add me ", "i want "]
+)
+def test_a_long_message_takes_no_longer_to_look_through_than_to_send(part: str) -> None:
+    began = perf_counter()
+    text = (part * 4_000)[:4_000]
+    find(text)
+    is_crisis(text)
+    assert perf_counter() - began < 1

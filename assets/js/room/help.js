@@ -1,12 +1,15 @@
 // Help lines: at hand at any time, and before everything else while the clock stands for them.
 import { hub } from "./hub.js";
 
+const room = document.querySelector("[data-room]");
 const lines = document.querySelector("[data-help-lines]");
 const dialog = document.querySelector("#help");
 const stop = dialog.querySelector("[data-help-stop]");
 
 hub.on("meter", ({ meter }) => {
-  lines.hidden = meter.pause_cause !== "crisis";
+  const crisis = meter.pause_cause === "crisis";
+  room.toggleAttribute("data-crisis", crisis);
+  lines.hidden = !crisis;
   stop.hidden = meter.state !== "active";
 });
 
