@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, Select, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.sql.elements import ColumnElement
 
 from soulseer.db import db
 from soulseer.domain.money import earned_cents, from_cents
@@ -104,21 +104,28 @@ def live_reading(person_id: int) -> LiveReading | None:
 
 
 def sessions(
-    person_id: int, role: Role, before: int | None = None, limit: int = PAGE
+    person_id: int,
+    role: Role,
+    before: int | None = None,
+    limit: int = PAGE,
+    conditions: Sequence[ColumnElement[bool]] = (),
 ) -> tuple[Sequence[SessionLine], int | None]:
-    """(the person's sessions in ``role``, newest first, the ``before`` of the next page or None), in one statement."""
+    """(the person's sessions in ``role``, newest first, the ``before`` of the next page or None), in one statement.
+
+    ``conditions`` narrow it, on ReadingSession, ReaderProfile and (the client) Person.
+    """
     query = _sessions().where(
         (ReadingSession.client_id if role is Role.CLIENT else ReadingSession.reader_id) == person_id
     )
     if before is not None:
         query = query.where(ReadingSession.id < before)
+    query = query.where(*conditions)
     rows = db.session.execute(query.order_by(ReadingSession.id.desc()).limit(limit + 1)).all()
     lines = [_line(row, role) for row in rows[:limit]]
     return lines, lines[-1].id if len(rows) > limit else None
 
 
 def _sessions() -> Select[*tuple[Any, ...]]:
-    client = aliased(Person)
     return (
         select(
             ReadingSession.id,
@@ -130,12 +137,12 @@ def _sessions() -> Select[*tuple[Any, ...]]:
             ReadingSession.reader_rate_cents,
             ReadingSession.credit_cents,
             ReadingSession.reader_share,
-            client.handle,
+            Person.handle,
             ReaderProfile.display_name,
             ReaderProfile.slug,
             Review.stars,
         )
-        .join(client, client.id == ReadingSession.client_id)
+        .join(Person, Person.id == ReadingSession.client_id)
         .join(ReaderProfile, ReaderProfile.person_id == ReadingSession.reader_id)
         .outerjoin(Review, Review.reading_session_id == ReadingSession.id)
     )
