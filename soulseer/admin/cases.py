@@ -6,6 +6,7 @@ from typing import Any
 from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from flask_login import current_user
 
 from soulseer.admin.base import ListView
 from soulseer.admin.filters import Choice, Words
@@ -98,8 +99,6 @@ class CasesView(ListView):
 
     @staticmethod
     def me() -> int:
-        from flask_login import current_user
-
         return int(current_user.id)
 
     # Taking: no reason is asked, it is in the audit log all the same ------------------------------------------------------

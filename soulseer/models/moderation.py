@@ -124,6 +124,12 @@ class ModerationAction(db.Model):  # type: ignore[name-defined, misc]
             unique=True,
             postgresql_where=text("undone_at IS NULL AND action <> 'auto_hide'"),
         ),
+        Index(
+            "uq_moderation_action_auto_hide",
+            "case_id",
+            unique=True,
+            postgresql_where=text("undone_at IS NULL AND action = 'auto_hide'"),
+        ),
         Index("ix_moderation_action_case_id_id", "case_id", "id"),
     )
 

@@ -273,18 +273,27 @@ def _find_session(object_id: str, reporter_id: int | None) -> Thing:
 
 
 def _around_session(object_id: str) -> Context:
-    rows = db.session.scalars(
+    """Its moves and its last words, in one order of time."""
+    session_id = number(object_id)
+    events = db.session.scalars(
         select(ReadingSessionEvent)
-        .where(ReadingSessionEvent.reading_session_id == number(object_id))
+        .where(ReadingSessionEvent.reading_session_id == session_id)
         .order_by(ReadingSessionEvent.id)
         .limit(20)
     )
-    return Context(
-        after=[
-            Line(row.effective_at, row.actor_role, f"{row.action} → {row.to_state} {row.cause or ''}".strip())
-            for row in rows
-        ]
+    words = db.session.execute(
+        select(ReadingMessage, Person.handle)
+        .join(Person, Person.id == ReadingMessage.sender_id)
+        .where(ReadingMessage.reading_session_id == session_id)
+        .order_by(ReadingMessage.number.desc())
+        .limit(20)
     )
+    lines = [
+        Line(row.effective_at, row.actor_role, f"{row.action} → {row.to_state} {row.cause or ''}".strip())
+        for row in events
+    ]
+    lines += [Line(row.created_at, handle, f"“{row.body}”") for row, handle in words]
+    return Context(after=sorted(lines, key=lambda line: line.at))
 
 
 declare(

@@ -159,6 +159,14 @@ def _hide_until_seen(case: ModerationCase, content: ContentKind, now: datetime) 
     """Take the thing off the site until a moderator has looked; once a case, and only what can be hidden."""
     if content.hide is None:
         return
+    # Asked under the case's lock: of several flags at once the first one hides.
+    hidden = select(ModerationAction.id).where(
+        ModerationAction.case_id == case.id,
+        ModerationAction.action == Deed.AUTO_HIDE.value,
+        ModerationAction.undone_at.is_(None),
+    )
+    if db.session.scalar(hidden) is not None:
+        return
     before = content.hide(case.object_id, now)
     action = ModerationAction(
         case_id=case.id,

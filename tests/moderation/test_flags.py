@@ -108,6 +108,8 @@ def test_many_at_once_make_one_case(app) -> None:
     case = db.session.get_one(ModerationCase, cases.pop())
     assert not cases
     assert (case.flag_count, case.weight) == (6, 3000)
+    hidden = db.session.scalars(select(ModerationAction)).all()
+    assert [one.details for one in hidden] == [{"hidden": {"was_hidden": False}}]
     assert db.session.scalar(select(func.count()).select_from(Flag)) == 6
 
 
