@@ -66,6 +66,8 @@ async function ask(path, options) {
 
 /** Take in a newer meter. */
 function accept(fresh) {
+  // Read just before the first minute was charged, answered after it.
+  if (meter?.activated_at && !fresh.activated_at && LIVE.includes(fresh.state)) return;
   const before = meter;
   meter = fresh;
   if (!LIVE.includes(meter.state)) return leaveForReceipt();
