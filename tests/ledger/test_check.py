@@ -49,11 +49,7 @@ def books(migrated_app: Flask, superuser: psycopg.Connection) -> Iterator[Books]
     """Clean books with something of everything, and a copy of them."""
     empty_tables(superuser)
     with migrated_app.app_context():
-        done, paused, active = (
-            Room(rate="3.00").start(0),
-            Room(rate="3.00").start(0),
-            Room(rate="3.00").start(0),
-        )
+        done, paused, active = (Room(rate="3.00").start(0) for _ in range(3))
         done.beats(10, 60)
         done.do("end", "reader", 80)
         done.finalize(81)
