@@ -142,3 +142,4 @@ def test_the_profile_sums_up_and_sorts_in_one_statement_more(rated, visitor, sta
     assert 'width="42.9%"' in page
     assert page.count('class="review"') == 3
     assert 'href="/readers/luna/?sort=lowest&amp;stars=1#reviews"' in page
+    assert "/report/review/" in page

@@ -126,10 +126,7 @@ PLANTS = [
         "transactions_sum_to_zero",
         f"INSERT INTO ledger_entry (transaction_id, account_id, amount, currency) SELECT ({CREDIT}), ({WALLET}), 100, 'USD'",
     ),
-    (
-        "transactions_sum_to_zero",
-        "INSERT INTO ledger_transaction (kind, idempotency_key, memo, created_at) VALUES ('tip', 'empty', '', now())",
-    ),
+    ("transactions_sum_to_zero", "INSERT INTO ledger_transaction (kind, idempotency_key, memo, created_at) VALUES ('tip', 'empty', '', now())"),
     (
         "minutes_are_balanced",
         "ALTER TABLE reading_minute DROP CONSTRAINT ck_reading_minute_balanced; "
@@ -209,10 +206,7 @@ PLANTS = [
     ("paid_time_is_used_or_kept", "UPDATE reading_session SET active_since = active_since + interval '1 second' WHERE id = %(active)s"),
     ("top_ups_are_credited_once", "UPDATE top_up SET amount = amount + 100"),
     ("top_ups_are_credited_once", "UPDATE top_up SET state = 'expired', paid_at = NULL"),
-    (
-        "top_ups_are_credited_once",
-        "UPDATE top_up SET stripe_checkout_session_id = 'cs_other' WHERE stripe_checkout_session_id = 'cs_1'",
-    ),
+    ("top_ups_are_credited_once", "UPDATE top_up SET stripe_checkout_session_id = 'cs_other' WHERE stripe_checkout_session_id = 'cs_1'"),
     (
         "top_ups_are_credited_once",
         FORGED.format(kind="'top_up'", rises=WALLET, falls="SELECT id FROM ledger_account WHERE kind = 'stripe_clearing'"),
