@@ -47,6 +47,16 @@ def test_the_policy_allows_no_inline_and_forms_only_where_redirects_lead(site, v
     }
 
 
+def test_only_a_site_whose_calls_go_by_agora_may_connect_to_it(visitor, environment) -> None:
+    for transport, agora in (("agora", True), ("webrtc", False)):
+        with another_app(media_transport=transport) as app:
+            policy = policy_of(app.test_client().get("/healthz"))
+        assert ("wss://*.agora.io:*" in policy["connect-src"].split()) is agora
+        assert ("https://*.sd-rtn.com:*" in policy["connect-src"].split()) is agora
+        assert policy.get("worker-src") == ("'self' blob:" if agora else None)
+        assert "unsafe" not in str(policy)
+
+
 def test_pages_hold_nothing_that_the_policy_forbids(visitor, signed_in) -> None:
     for client, path in ((visitor, "/docs"), (visitor, "/"), (visitor, "/nope"), (signed_in(), "/docs")):
         text = client.get(path).text
