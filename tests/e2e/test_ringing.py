@@ -50,6 +50,6 @@ def test_declined_and_accepted_from_another_page_while_a_third_waits(
     expect(told).to_contain_text("Luna is free now", timeout=40_000)
     third.check_accessibility()
     told.get_by_role("link", name="To Luna").click()
-    expect(third.page.get_by_role("heading", name="Luna")).to_be_visible()
+    expect(third.page.get_by_role("heading", name="Luna", exact=True)).to_be_visible()
     for side in (client, reader, third):
         assert side.unexpected() == []
