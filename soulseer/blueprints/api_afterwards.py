@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response
-from pydantic import Field
 
 from soulseer.blueprints import limits
 from soulseer.blueprints.api_input import idempotency_key
+from soulseer.blueprints.api_sessions import NoteRequest
 from soulseer.blueprints.api_support import api_route, once
 from soulseer.blueprints.api_types import Amount, ApiModel, Instant, Money
 from soulseer.db import transaction
@@ -34,10 +34,6 @@ class TipAnswer(ApiModel):
     platform_part: Money
     currency: str
     created_at: Instant
-
-
-class NoteRequest(ApiModel):
-    note: str = Field(max_length=20_000)
 
 
 @blueprint.post("/<int:session_id>/tips/")
