@@ -183,3 +183,20 @@ def test_the_pages_ask_the_database_few_things(app, browse) -> None:
         with statements(app) as asked:
             assert who.get(path).status_code == 200
         assert len(asked) <= 4, (path, asked)
+
+
+def test_a_case_of_each_kind_is_shown_with_few_statements(app, browse) -> None:
+    seen = planted.reading()
+    client, reader = seen.client.id, seen.reader.person_id
+    cases = [
+        planted.flag("session", seen.session_id, client),
+        planted.flag("review", seen.review_id, reader),
+        planted.flag("message", seen.message, client),
+        planted.flag("profile", reader, client),
+    ]
+    who = browse(factories.person("moderator").id)
+    for path in ["/admin/cases/", *(f"/admin/cases/{case_id}/" for case_id in cases)]:
+        who.get(path)
+        with statements(app) as asked:
+            assert who.get(path).status_code == 200
+        assert len(asked) <= 12, (path, asked)
