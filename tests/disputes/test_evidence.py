@@ -140,8 +140,9 @@ def at_stripe(sandbox: Sandbox, kind: str, name: str) -> dict:
 def test_evidence_reaches_the_bank_with_the_pack(sandbox: Sandbox) -> None:
     fields = {"uncategorized_text": "She was there.", "customer_name": "zoe"}
     name, made = recorded(sandbox, "evidence", fields=fields, document=b"%PDF-1.4 small")
+    colleague = factories.person("support").id
     with pytest.raises(Conflict), transaction():
-        dispute_responses.record(1, "accept", 1, REASON, clock.now())
+        dispute_responses.record(1, "accept", colleague, REASON, clock.now())
     assert sent(response=str(made)) == {"sent": 1}
     there = at_stripe(sandbox, "dispute", name)
     file_id = there["evidence"]["service_documentation"]
@@ -153,7 +154,7 @@ def test_evidence_reaches_the_bank_with_the_pack(sandbox: Sandbox) -> None:
     assert row.state == "under_review"
     assert row.evidence_submitted_at is not None
     with pytest.raises(Conflict), transaction():
-        dispute_responses.record(row.id, "evidence", 1, REASON, clock.now())
+        dispute_responses.record(row.id, "evidence", colleague, REASON, clock.now())
 
 
 def test_an_accepted_dispute_is_lost(sandbox: Sandbox) -> None:

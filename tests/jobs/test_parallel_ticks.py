@@ -129,7 +129,7 @@ def test_top_ups_and_spends_during_ticks(app: Flask) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         top_ups = pool.submit(move, TransferKind.ADJUSTMENT, AccountKind.PLATFORM_PROMOTIONS, "1.00", 7)
-        spends = pool.submit(move, TransferKind.TIP, AccountKind.PLATFORM_REVENUE, "-1.99", 11)
+        spends = pool.submit(move, TransferKind.SHOP_ORDER, AccountKind.PLATFORM_REVENUE, "-1.99", 11)
         try:
             counts = list(pool.map(tick, range(8)))
         finally:

@@ -62,7 +62,7 @@ def test_below_the_floor_says_what_is_missing_and_writes_nothing(app: Flask) -> 
     person = factories.person(wallet="5.00")
     with pytest.raises(InsufficientFunds) as refused, transaction():
         ledger.post(
-            TransferKind.TIP,
+            TransferKind.SHOP_ORDER,
             "k",
             [
                 ledger.Posting(ledger.account_id(AccountKind.CLIENT_WALLET, person.id), Decimal("-7.50")),

@@ -138,7 +138,7 @@ def tip(client_id: int, amount: str) -> None:
         assert promotion_spending.cover(client_id, Decimal("4.00"), "tip:1", "tip:1", START) == 4
         wallet = ledger.Posting(ledger.account_id(AccountKind.CLIENT_WALLET, client_id), -Decimal(amount))
         revenue = ledger.Posting(ledger.account_id(AccountKind.PLATFORM_REVENUE), Decimal(amount))
-        ledger.post(TransferKind.TIP, "tip", [wallet, revenue], START)
+        ledger.post(TransferKind.SHOP_ORDER, "order", [wallet, revenue], START)
 
 
 def test_a_charge_that_fails_leaves_the_credit_where_it_was(app: Flask) -> None:

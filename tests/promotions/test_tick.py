@@ -179,11 +179,11 @@ def test_forty_spends_at_once_take_exactly_what_credit_and_cash_can_pay(app: Fla
 
     def spend(number: int) -> None:
         with transaction():
-            promotion_spending.cover(person_id, Decimal("1.00"), f"spend:{number}", f"tip:{number}", START)
+            promotion_spending.cover(person_id, Decimal("1.00"), f"spend:{number}", f"shop_order:{number}", START)
             wallet = ledger.account_id(AccountKind.CLIENT_WALLET, person_id)
             revenue = ledger.account_id(AccountKind.PLATFORM_REVENUE)
             postings = [ledger.Posting(wallet, Decimal("-1.00")), ledger.Posting(revenue, Decimal("1.00"))]
-            ledger.post(TransferKind.TIP, f"tip:{number}", postings, START)
+            ledger.post(TransferKind.SHOP_ORDER, f"shop_order:{number}", postings, START)
 
     found = outcomes(at_once(app, [lambda number=number: spend(number) for number in range(40)]))
     assert found == {"ok": 14, InsufficientFunds.code: 26}

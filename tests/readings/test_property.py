@@ -217,7 +217,7 @@ class Reading(RuleBasedStateMachine):
         """The client spends elsewhere: all of it, the half, a tenth."""
         cents = self.model.books.wallet // part
         if cents:
-            self._post(TransferKind.TIP, AccountKind.PLATFORM_REVENUE, -cents)
+            self._post(TransferKind.SHOP_ORDER, AccountKind.PLATFORM_REVENUE, -cents)
             self.model.books.wallet -= cents
             self.tips += cents
 

@@ -54,7 +54,7 @@ def tip(client_id: int, reader_id: int, cents: int, key: str) -> bool:
             ledger.Posting(ledger.account_id(AccountKind.READER_EARNINGS_PENDING, reader_id), amount / 2),
             ledger.Posting(ledger.account_id(AccountKind.PLATFORM_REVENUE), amount / 2),
         ]
-        transaction_id, new = ledger.post(TransferKind.TIP, key, postings, START)
+        transaction_id, new = ledger.post(TransferKind.SHOP_ORDER, key, postings, START)
         earnings.record_movement(reader_id, "tip", amount / 2, transaction_id, START)
         return new
 

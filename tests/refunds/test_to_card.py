@@ -101,12 +101,12 @@ def test_what_was_spent_is_not_in_the_wallet(sandbox: Sandbox, support: int, cli
 
 
 def test_twenty_at_once(sandbox: Sandbox, app, client_id: int) -> None:
-    made = paid(sandbox, client_id, "25.00")
+    top_up_id = paid(sandbox, client_id, "25.00").id
     staff = [person("support").id for _ in range(20)]
 
     def one(number: int) -> str:
         try:
-            asked(Source(TOP_UP, made.id), "4.00", staff[number])
+            asked(Source(TOP_UP, top_up_id), "4.00", staff[number])
             return "done"
         except SoulSeerError as error:
             return f"{error.status}"
