@@ -1,35 +1,12 @@
 """/api/sessions/{id}/signals/: who may signal, what is refused, order, two pages of one person, and a Redis that forgets."""
 
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
-from flask import Flask
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from soulseer import gateways
 from tests.readings.test_api import Caller, Scene
 
 OFFER = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\n"
 CANDIDATE = {"candidate": "candidate:1 1 udp 1 127.0.0.1 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0}
-
-
-@pytest.fixture
-def scene(migrated_app: Flask, empty: None) -> Scene:
-    return Scene(migrated_app)
-
-
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def listen(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", listen)
-    yield seen
-    event.remove(Engine, "before_cursor_execute", listen)
 
 
 def call_of(scene: Scene) -> int:
