@@ -19,6 +19,7 @@ from soulseer.admin.reconciliation import DaysView, DifferencesView, Reconciliat
 from soulseer.admin.refunds import RefundsView
 from soulseer.admin.runs import RunsView
 from soulseer.admin.sessions import SessionsView
+from soulseer.admin.search import SearchView
 from soulseer.admin.subscriptions import SubscriptionsView
 from soulseer.admin.top_ups import TopUpsView
 from soulseer.admin.transactions import TransactionsView
@@ -33,6 +34,7 @@ def init_admin(app: Flask, *, environment: str) -> None:
     admin.add_views(
         DashboardView(),
         SessionsView("Readings", "People"),
+        SearchView(),
         PeopleView("People", "People"),
         CasesView("Cases", "People"),
         AccountsView("Accounts", "Money"),

@@ -8,6 +8,7 @@ SUPPORT, MODERATOR, FINANCE, OPS, ADMIN = "support", "moderator", "finance", "op
 # By page: whoever holds one of the roles sees it in the menu and may open it.
 PAGES: dict[str, frozenset[str]] = {
     "dashboard": STAFF,
+    "search": STAFF,
     "sessions": STAFF,
     "people": frozenset({SUPPORT, ADMIN}),
     "cases": frozenset({MODERATOR, ADMIN}),

@@ -21,6 +21,9 @@ class Person(db.Model):  # type: ignore[name-defined, misc]
         UniqueConstraint("issuer", "subject"),
         Index("uq_person_handle_lower", text("lower(handle)"), unique=True),
         Index("ix_person_email_lower", text("lower(email)")),
+        # For the console's search: how a handle or an address begins.
+        Index("ix_person_handle_begins", text("lower(handle) text_pattern_ops")),
+        Index("ix_person_email_begins", text("lower(email) text_pattern_ops")),
         Index(
             "ix_person_suspended_until",
             "suspended_until",

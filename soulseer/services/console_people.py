@@ -53,8 +53,8 @@ def people(
         begins = named.strip().lower()
         query = query.where(
             or_(
-                func.starts_with(func.lower(Person.handle), begins),
-                func.starts_with(func.lower(Person.email), begins),
+                func.lower(Person.handle).startswith(begins, autoescape=True),
+                func.lower(Person.email).startswith(begins, autoescape=True),
                 Person.id.in_(people_named(begins)),
             )
         )

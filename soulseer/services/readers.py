@@ -126,7 +126,7 @@ _KEPT = Read(
     )
 )
 # Word for word the expression of the index ix_reader_profile_search.
-_SEARCHED = "(display_name || ' ' || headline || ' ' || specialties)"
+SEARCHED = "(display_name || ' ' || headline || ' ' || specialties)"
 
 
 def browse(
@@ -208,8 +208,8 @@ def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
         rates = "SELECT FROM reader_rate r WHERE r.reader_id = reader_profile.person_id AND r.offered AND "
         conditions.append(f"EXISTS ({rates}{' AND '.join(offer)})")
     for number, word in enumerate(_words(filters.search)):
-        conditions.append(f"{_SEARCHED} ILIKE :word_{number}")
-        values[f"word_{number}"] = f"%{_escaped(word)}%"
+        conditions.append(f"{SEARCHED} ILIKE :word_{number}")
+        values[f"word_{number}"] = f"%{escaped(word)}%"
     return conditions, values
 
 
@@ -220,7 +220,7 @@ def _words(search: str) -> list[str]:
     return printable.split()[:SEARCH_WORDS]
 
 
-def _escaped(word: str) -> str:
+def escaped(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
 from soulseer.services import console_actions
@@ -104,3 +104,30 @@ def _run(app: Flask, request: Any) -> None:
 
     with app.app_context():
         runner.run(request)
+
+
+def test_the_search_goes_by_keyboard(page: Page) -> None:
+    first, second = (factories.person(handle=handle) for handle in ("quartz-one", "quartz-two"))
+    page.goto("/admin/dashboard/")
+    page.keyboard.press("/")
+    field = page.get_by_role("combobox", name="Search everything")
+    expect(field).to_be_focused()
+    page.keyboard.type("quartz")
+    expect(page.get_by_role("option")).to_have_count(2)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", name="quartz-two")).to_have_attribute("aria-selected", "true")
+    page.evaluate(AXE.read_text("utf-8"))
+    assert page.evaluate("axe.run(document)")["violations"] == []
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/admin/people/{second.id}/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("quartz-o")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("option")).to_have_count(0)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/search/?q=quartz-o")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/admin/people/{first.id}/")

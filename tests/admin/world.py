@@ -61,6 +61,12 @@ class World:
             "sessions": [
                 "/admin/sessions/",
                 f"/admin/sessions/{self.live}/",
+            "search": [
+                "/admin/search/",
+                f"/admin/search/?q={self.client}",
+                "/admin/search/?q=person",
+                "/admin/search/suggest/?q=person",
+            ],
                 f"/admin/sessions/{self.over}/",
             ],
             "people": ["/admin/people/", f"/admin/people/{self.client}/"],
