@@ -24,7 +24,6 @@ export function watchControls(call) {
       if (!withVideo) return;
       const on = !call.local.tracks.video;
       await tryTo("camera", () => call.local.camera(on));
-      press("camera", !call.local.tracks.video);
       await call.send("video");
       hub.say(call.local.tracks.video ? "Your camera is on." : "Your camera is off.");
     },
@@ -106,7 +105,6 @@ export function watchControls(call) {
     await call.local.start(call.kinds);
     for (const kind of call.kinds) await call.send(kind);
     call.view.troubles(call.local.faults, call.kinds);
-    press("camera", !call.local.tracks.video);
   }
 
   document.addEventListener("keydown", (event) => {

@@ -103,6 +103,7 @@ export class View {
       this.#own.srcObject = tracks.video ? new MediaStream([tracks.video]) : null;
     }
     this.#own.hidden = !tracks.video;
+    this.#root.querySelector('[data-call-button="camera"]')?.setAttribute("aria-pressed", String(!tracks.video));
     this.#root.dataset.muted = String(muted || !tracks.audio);
   }
 
