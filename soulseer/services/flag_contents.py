@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from soulseer.db import db
 from soulseer.domain.errors import Conflict, InvalidInput, NotFound
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile, Review
 from soulseer.models.readings import ReadingMessage, ReadingSession, ReadingSessionEvent
+from soulseer.services import reviews
 from soulseer.services.flag_kinds import Before, ContentKind, Context, Line, Thing, declare
 from soulseer.services.reader_settings import LONGEST
 
@@ -125,7 +126,7 @@ def _hide_review(object_id: str, now: datetime) -> Before:
     if review.hidden_at is not None:
         return {"was_hidden": True}
     review.hidden_at = now
-    _count_review(review, -1)
+    reviews.count(review.reader_id, {review.stars: -1})
     return {"was_hidden": False}
 
 
@@ -134,22 +135,7 @@ def _unhide_review(object_id: str, before: Before) -> None:
     if before["was_hidden"] or review.hidden_at is None:
         return
     review.hidden_at = None
-    _count_review(review, 1)
-
-
-def _count_review(review: Review, by: int) -> None:
-    """Count the review in the reader's rating, or no longer; adding, so that none is lost meanwhile."""
-    counted = [
-        ReaderProfile.rating_sum,
-        ReaderProfile.rating_count,
-        getattr(ReaderProfile, f"stars_{review.stars}"),
-    ]
-    db.session.execute(
-        update(ReaderProfile)
-        .where(ReaderProfile.person_id == review.reader_id)
-        .values({column: column + by * (review.stars if column is counted[0] else 1) for column in counted})
-        .execution_options(synchronize_session=False)
-    )
+    reviews.count(review.reader_id, {review.stars: 1})
 
 
 def _edit_review(object_id: str, field: str, text: str) -> Before:
