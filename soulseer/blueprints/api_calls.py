@@ -67,7 +67,7 @@ class SignalRequest(ApiModel):
 
     seat: Seat
     to: Seat | None = None
-    kind: Literal["hello", "offer", "answer", "candidates", "bye"]
+    kind: Literal["hello", "offer", "answer", "candidates"]
     description: (
         Annotated[str, Field(max_length=LONGEST_DESCRIPTION), AfterValidator(_description)] | None
     ) = None

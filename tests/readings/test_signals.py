@@ -56,13 +56,13 @@ def test_the_newest_page_has_the_call_and_a_redis_that_forgot_is_told_again(scen
     send(scene.client, call, "second-page", "hello")
     for status, problem in (
         hear(scene.client, call, "first-page"),
-        send(scene.client, call, "first-page", "bye"),
+        send(scene.client, call, "first-page", "candidates"),
     ):
         assert (status, problem["code"]) == (409, "call_elsewhere")
-    _, before = send(scene.client, call, "second-page", "bye")
+    _, before = send(scene.client, call, "second-page", "candidates")
 
     gateways.current().signals.redis.flushall()
-    assert send(scene.client, call, "second-page", "bye")[1]["code"] == "call_elsewhere"
+    assert send(scene.client, call, "second-page", "candidates")[1]["code"] == "call_elsewhere"
     assert hear(scene.client, call, "second-page")[0] == 200  # whoever asks first holds it again
     _, after = send(scene.client, call, "second-page", "hello")
     assert after["number"] > before["number"]
