@@ -7,6 +7,7 @@ from flask_admin.theme import Bootstrap4Theme
 from soulseer.admin import formats
 from soulseer.admin.accounts import AccountsView
 from soulseer.admin.alerts import AlertsView
+from soulseer.admin.applications import ApplicationsView
 from soulseer.admin.audit import AuditView
 from soulseer.admin.cases import CasesView
 from soulseer.admin.dashboard import DashboardView, IndexView
@@ -37,6 +38,7 @@ def init_admin(app: Flask, *, environment: str) -> None:
         SearchView(),
         PeopleView("People", "People"),
         CasesView("Cases", "People"),
+        ApplicationsView("Applications", "People"),
         AccountsView("Accounts", "Money"),
         TransactionsView("Transactions", "Money"),
         AlertsView("Alerts", "Money"),

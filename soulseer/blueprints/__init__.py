@@ -16,6 +16,7 @@ from soulseer.blueprints import (
     api_waiting,
     api_wallet,
     api_withdrawals,
+    applications,
     auth,
     auto_reload,
     dashboard,
@@ -91,6 +92,7 @@ BLUEPRINTS = (
     receipts.blueprint,
     tips.blueprint,
     api_afterwards.blueprint,
+    applications.blueprint,
 )
 
 

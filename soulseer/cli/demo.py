@@ -15,7 +15,7 @@ from soulseer.domain.readings import Modality
 from soulseer.sandbox import environment
 from soulseer.sandbox.people import DEMO_PEOPLE, normalise_email, subject_of
 from soulseer.sandbox.tokens import mint_access_token
-from soulseer.services import demo, demo_readings, plans
+from soulseer.services import demo, demo_applications, demo_readings, plans
 from soulseer.services.demo import DemoAccount, DemoReader
 
 group = AppGroup("demo", help="Demo people and the sandbox's addresses; refused in production.")
@@ -79,6 +79,7 @@ def seed_command(clients: int, readers: int, active: int) -> None:
             added += demo.add(batch, settings.issuer, now)
     with transaction():
         plans.seed(now)
+        demo_applications.seed(subject_of("applicant@demo.test"), settings.issuer, now)
     if added > PEOPLE_AT_ONCE // 10:
         with transaction():
             demo.refresh_statistics()

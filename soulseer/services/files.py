@@ -148,8 +148,18 @@ def _in_message(row: StoredFile, person_id: int) -> bool:
     return bool(db.session.scalar(statement))
 
 
+def _own(row: StoredFile, person_id: int) -> bool:
+    """Its owner alone; staff open it by a link that is audited (services/file_access.py)."""
+    return row.owner_id == person_id
+
+
 # Who may see a file, by what it is for.
-SEEN_BY: dict[str, Callable[[StoredFile, int], bool]] = {"message": _in_message}
+SEEN_BY: dict[str, Callable[[StoredFile, int], bool]] = {
+    "message": _in_message,
+    "application_identity": _own,
+    "application_photo": _own,
+    "application_evidence": _own,
+}
 
 
 def abandoned(now: datetime) -> list[Intent]:

@@ -19,6 +19,7 @@ from soulseer.services.ledger import raise_alert
 from tests.disputes.planted import lost_dispute
 from tests.factories import START
 from tests.moderation.planted import open_case
+from tests.onboarding import planted as onboarding
 from tests.payouts.planted import open_payout
 from tests.promotions.credit import give
 from tests.readings.room import Room
@@ -53,6 +54,8 @@ class World:
     payout: int
     paid_reader: int
     case: int
+    application: int
+    approved: int
 
     def pages(self) -> dict[str, list[str]]:
         """Every address of the console that is read, by its page in the matrix of permissions."""
@@ -71,6 +74,11 @@ class World:
             ],
             "people": ["/admin/people/", f"/admin/people/{self.client}/"],
             "cases": ["/admin/cases/", f"/admin/cases/{self.case}/"],
+            "applications": [
+                "/admin/applications/",
+                f"/admin/applications/{self.application}/",
+                f"/admin/applications/{self.approved}/",
+            ],
             "accounts": ["/admin/accounts/", f"/admin/accounts/{self.wallet}/"],
             "transactions": [
                 "/admin/transactions/",
@@ -111,6 +119,14 @@ class World:
             "decide_case": f"/admin/cases/{self.case}/decide/",
             "undo_case": f"/admin/cases/{self.case}/undo/",
             "decide_appeal": f"/admin/cases/{self.case}/appeal/",
+            "check_application": f"/admin/applications/{self.application}/check/identity/",
+            "open_document": f"/admin/applications/{self.application}/open/1/",
+            "ask_applicant": f"/admin/applications/{self.application}/ask/",
+            "approve_application": f"/admin/applications/{self.application}/approve/",
+            "reject_application": f"/admin/applications/{self.application}/reject/",
+            "close_gate": f"/admin/applications/{self.approved}/gates/listed/close/",
+            "open_gate": f"/admin/applications/{self.approved}/gates/listed/open/",
+            "renew_paper": f"/admin/applications/{self.approved}/papers/tax_form/",
             "end_session": f"/admin/sessions/{self.live}/end/",
             "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
@@ -240,3 +256,5 @@ def build() -> World:
         paid_reader=paid_reader,
         case=open_case(over.reader.person_id, SCRIPT),
     )
+        application=onboarding.handed_in(said=SCRIPT).id,
+        approved=onboarding.approved(said=SCRIPT).id,
