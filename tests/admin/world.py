@@ -61,15 +61,15 @@ class World:
         """Every address of the console that is read, by its page in the matrix of permissions."""
         return {
             "dashboard": ["/admin/dashboard/"],
-            "sessions": [
-                "/admin/sessions/",
-                f"/admin/sessions/{self.live}/",
             "search": [
                 "/admin/search/",
                 f"/admin/search/?q={self.client}",
                 "/admin/search/?q=person",
                 "/admin/search/suggest/?q=person",
             ],
+            "sessions": [
+                "/admin/sessions/",
+                f"/admin/sessions/{self.live}/",
                 f"/admin/sessions/{self.over}/",
             ],
             "people": ["/admin/people/", f"/admin/people/{self.client}/"],
@@ -255,6 +255,6 @@ def build() -> World:
         payout=payout,
         paid_reader=paid_reader,
         case=open_case(over.reader.person_id, SCRIPT),
-    )
         application=onboarding.handed_in(said=SCRIPT).id,
         approved=onboarding.approved(said=SCRIPT).id,
+    )
