@@ -211,7 +211,7 @@ function step() {
 /** What the own connection broke off goes on without a click once it is back. */
 function comeBack() {
   if (meter.state === "active" && failures === 0) cutOff = false;
-  const mine = [`${facts.role}_dropped`, "platform"].includes(meter.pause_cause);
+  const mine = [`${facts.role}_dropped`, "platform", "billing_stopped"].includes(meter.pause_cause);
   if (!cutOff || meter.state !== "paused" || !mine || failures || busy.move || document.hidden) return;
   cutOff = false;
   facts.returned = false;

@@ -1,7 +1,7 @@
 """The schedule: next slot, last run, lag, leader; and running a job now."""
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import abort, redirect, request
@@ -11,8 +11,17 @@ from flask_admin import expose
 from soulseer import gateways
 from soulseer.admin.base import Guarded
 from soulseer.domain import clock
+from soulseer.domain.errors import InvalidInput
 from soulseer.domain.schedule import QUEUES, JobPlan, slot_at, slot_of
-from soulseer.services import console_actions, console_jobs, console_now, job_status
+from soulseer.models.switches import JobPause
+from soulseer.services import (
+    billing_stops,
+    console_actions,
+    console_jobs,
+    console_now,
+    job_pauses,
+    job_status,
+)
 from soulseer.services.console import Window
 from soulseer.services.job_status import JobStatus
 
@@ -26,12 +35,15 @@ class JobsView(Guarded):
     @expose("/")
     def index_view(self) -> str:
         now = clock.now()
+        pauses = job_pauses.standing(now)
         return self.render(
             "admin/jobs.html",
             now=now,
-            lines=[line(status, now) for status in job_status.statuses()],
+            lines=[line(status, now, pauses.get(status.job.name)) for status in job_status.statuses()],
             leader=job_status.leader(),
             queues=console_now.queues(),
+            stop=billing_stops.standing(),
+            given=request.form,
         )
 
     @expose("/<job>/")
@@ -43,6 +55,8 @@ class JobsView(Guarded):
         return self.render(
             "admin/job.html",
             plan=plan,
+            pause=job_pauses.of_job(plan.name, clock.now()),
+            latest=clock.now() + job_pauses.LONGEST,
             # The same key again is the same run: two clicks ask once.
             key=_key(request.form.get("key", "")) or uuid.uuid4(),
             given=request.form,
@@ -67,6 +81,50 @@ class JobsView(Guarded):
 
         return self.change(deed, lambda: self.ask(plan), self.get_url(".asked", key=key))
 
+    @expose("/billing/stop/", methods=("POST",))
+    def stop_billing(self) -> ResponseReturnValue:
+        actor = self.actor("stop_billing")
+
+        def deed(reason: str, now: datetime) -> str:
+            billing_stops.stop(actor, reason, now)
+            return (
+                "All billing is stopped. Every page says so; readings are paused where their paid time ends."
+            )
+
+        return self.change(deed, self.index_view, self.get_url(".index_view"))
+
+    @expose("/billing/resume/", methods=("POST",))
+    def resume_billing(self) -> ResponseReturnValue:
+        actor = self.actor("resume_billing")
+
+        def deed(reason: str, now: datetime) -> str:
+            billing_stops.lift(actor, reason, now)
+            return "Minutes are charged again, and readings may begin and go on."
+
+        return self.change(deed, self.index_view, self.get_url(".index_view"))
+
+    @expose("/<job>/pause/", methods=("POST",))
+    def pause(self, job: str) -> ResponseReturnValue:
+        actor = self.actor("pause_job")
+        plan = console_jobs.plan(job)
+
+        def deed(reason: str, now: datetime) -> str:
+            pause = job_pauses.pause(plan, instant_given(request.form.get("until", "")), actor, reason, now)
+            return f"{plan.name} is paused until {pause.until:%Y-%m-%d %H:%M} UTC."
+
+        return self.change(deed, lambda: self.ask(plan), self.get_url(".details_view", job=job))
+
+    @expose("/<job>/resume/", methods=("POST",))
+    def resume(self, job: str) -> ResponseReturnValue:
+        actor = self.actor("resume_job")
+        plan = console_jobs.plan(job)
+
+        def deed(reason: str, now: datetime) -> str:
+            job_pauses.resume(plan, actor, reason, now)
+            return f"{plan.name} runs again from its next slot."
+
+        return self.change(deed, lambda: self.ask(plan), self.get_url(".details_view", job=job))
+
     @expose("/asked/<uuid:key>/")
     def asked(self, key: uuid.UUID) -> ResponseReturnValue:
         found = console_jobs.request(key)
@@ -80,19 +138,28 @@ class JobsView(Guarded):
         return self.render(template, asked=found)
 
 
-def line(status: JobStatus, now: Any) -> dict[str, Any]:
+def line(status: JobStatus, now: Any, pause: JobPause | None = None) -> dict[str, Any]:
     """What the schedule's table tells of one job."""
     plan, slot = status.job, status.last_slot
     began = slot_of(slot.slot) if slot else None
     interval = timedelta(seconds=plan.seconds())
     return {
         "plan": plan,
+        "pause": pause,
         "last": status.last_run,
         "next": slot_at(plan, now) + interval,
         "lag": slot.started_at - began if slot and began else None,
         # Two slots missed, or never run: nobody works.
-        "late": began is None or now - began > 3 * interval,
+        "late": pause is None and (began is None or now - began > 3 * interval),
     }
+
+
+def instant_given(text: str) -> datetime:
+    """What a field for an instant holds, UTC. Raises InvalidInput (``until``)."""
+    try:
+        return datetime.fromisoformat(text.strip()).replace(tzinfo=UTC)
+    except ValueError:
+        raise InvalidInput("until", "Until: a day and a time are needed, UTC.") from None
 
 
 def _key(text: str) -> uuid.UUID | None:

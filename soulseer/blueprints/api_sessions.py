@@ -173,6 +173,7 @@ def list_sessions(person: SignedIn, query: SessionsQuery) -> Page[SessionItem]:
         errors.InsufficientFunds,
         errors.AlreadyLive,
         errors.ReaderUnavailable,
+        errors.BillingStopped,
         errors.InvalidInput,
         errors.SpendingFrozen,
     ),
@@ -221,7 +222,7 @@ def _move(action: room_calls.Move, person: SignedIn, session_id: int) -> MeterAn
 @api_route(
     "Come into the room",
     answer=MeterAnswer,
-    errors=(*MOVE_ERRORS, errors.InsufficientFunds, errors.SpendingFrozen),
+    errors=(*MOVE_ERRORS, errors.InsufficientFunds, errors.SpendingFrozen, errors.BillingStopped),
 )
 def join(person: SignedIn, session_id: int) -> MeterAnswer:
     """The second one in starts the first paid minute; after a reconnect, both seen brings the reading back."""
@@ -243,6 +244,7 @@ def leave(person: SignedIn, session_id: int) -> MeterAnswer:
         *MOVE_ERRORS,
         errors.TooManyReconnects,
         errors.CeilingReached,
+        errors.BillingStopped,
         errors.InsufficientFunds,
         errors.SpendingFrozen,
     ),

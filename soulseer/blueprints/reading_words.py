@@ -58,6 +58,10 @@ def pause_words(role: Role, other: str) -> dict[str, dict[str, str]]:
             "SoulSeer paused the clock to offer help",
             "Nothing is charged until you both want to go on.",
         ),
+        PauseCause.BILLING_STOPPED: (
+            "SoulSeer has paused all readings",
+            f"We stopped all charging, so the clock stands as well. {CLOCK_STANDS}",
+        ),
     }
     return {cause.value: {"title": title, "text": text} for cause, (title, text) in words.items()}
 

@@ -11,10 +11,12 @@ from flask.templating import Environment
 from flask_login import current_user
 from markupsafe import Markup
 
+from soulseer import gateways
 from soulseer.blueprints.api_types import ApiJson
 from soulseer.blueprints.security import csp_nonce
 from soulseer.db import has_written
 from soulseer.domain import clock
+from soulseer.gateways.board import NOTHING, Notices
 from soulseer.services import promotions
 from soulseer.services.people import SignedIn
 from soulseer.services.promotions import Holding
@@ -36,6 +38,7 @@ def init_rendering(app: Flask, *, sandbox: bool) -> None:
     app.jinja_env.filters["money"] = money
     app.jinja_env.filters["instant"] = instant
     app.jinja_env.globals["csp_nonce"] = csp_nonce
+    app.jinja_env.globals["house_notices"] = house_notices
     app.jinja_env.globals["url_for"] = fixed_addresses()
     app.jinja_env.globals["reader_card"] = drawn(app.jinja_env, "components/readers.html", "reader_card")
     app.jinja_env.globals["nav_links"] = drawn(app.jinja_env, "components/navigation.html", "nav_links")
@@ -89,6 +92,11 @@ def instant(value: datetime | None) -> Markup:
     words = f"{value.day} {MONTHS[value.month - 1]} {value.year}, {value.hour:02}:{value.minute:02} UTC"
     # Digits and names of months: nothing to escape, which Markup.format would do at twenty times the price.
     return Markup(f'<time datetime="{value.isoformat()[:-6]}Z" data-local>{words}</time>')  # noqa: S704
+
+
+def house_notices() -> Notices:
+    """What every page tells at once; costs no SQL. An error's page asks nobody."""
+    return NOTHING if g.get("rendering_error") else gateways.current().presence.board.read()
 
 
 def wallet_balance() -> Decimal | None:

@@ -158,6 +158,10 @@ class PresenceUnavailable(SoulSeerError):
     code, status, title = "presence_unavailable", 503, "The site cannot see who is present right now"
 
 
+class BillingStopped(SoulSeerError):
+    code, status, title = "billing_stopped", 503, "SoulSeer has paused all readings"
+
+
 class QueueUnavailable(SoulSeerError):
     code, status, title = "queue_unavailable", 503, "The queues do not answer right now"
 

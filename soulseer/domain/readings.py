@@ -65,6 +65,8 @@ class PauseCause(StrEnum):
     PLATFORM = "platform"
     # Somebody's words told of a crisis, or one asked for help: the house stopped the clock (Action.LEAVE by the system).
     CRISIS = "crisis"
+    # Staff stopped all billing (services/billing_stops.py); the pause is made by the house (Action.LEAVE by the system).
+    BILLING_STOPPED = "billing_stopped"
 
 
 class CeilingKind(StrEnum):

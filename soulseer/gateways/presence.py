@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from soulseer.domain.errors import PresenceUnavailable
 from soulseer.gateways.bells import Bells
+from soulseer.gateways.board import Board
 
 SIGNS = "presence:signs"
 EPOCH = "presence:epoch"
@@ -93,6 +94,7 @@ class PresenceGateway:
         )
         self._touch = self.redis.register_script(_TOUCH)
         self.bells = Bells(self.redis)
+        self.board = Board(self.redis)
 
     def touch(
         self,

@@ -1,5 +1,6 @@
 """Every minute that is due, set-wise, each batch a transaction of its own (design §4, rule 3)."""
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from soulseer.domain import policies
 from soulseer.domain.readings import State
 from soulseer.jobs.context import JobArgumentError, JobContext
 from soulseer.jobs.settling import settle_each
+from soulseer.jobs.sweeping import LONGEST_SECONDS
 from soulseer.models.readings import ReadingSession
-from soulseer.services import billing, promotion_spending
+from soulseer.services import billing, billing_stops, board, promotion_spending
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,9 @@ def run(context: JobContext) -> dict[str, Any]:
         unseen, _ = gateways.current().presence.unseen_since(context.now, timeout, active_ids())
         cover = context.now - timeout
     skip = sorted(unseen)
+    board.show_again(context.now)
+    if billing_stops.stopped():
+        return _pause_all(context, _part(context), skip)
     if context.dry_run:
         return _plan(context, cover, skip)
     counts: dict[str, Any] = {"sessions": 0, "minutes": 0, "batches": 0, "retries": 0}
@@ -170,6 +175,21 @@ def _charge_halves(
 def _worth_another_try(error: OperationalError) -> bool:
     # Lock not available, deadlock detected, serialization failure.
     return getattr(error.orig, "sqlstate", None) in ("55P03", "40P01", "40001")
+
+
+def _pause_all(context: JobContext, part: billing.Part, unseen: list[int]) -> dict[str, Any]:
+    """While all billing is stopped: nothing is charged, and readings whose paid time is over are paused by the house. What
+    one run does not get to is the next one's."""
+    due = sorted(
+        {one for ids in billing.due_batches(context.now, BATCH, part=part) for one in ids}
+        | set(_still_active(unseen))
+    )
+    told: dict[str, Any] = {"billing_stopped": True, "minutes": 0, "due": len(due)}
+    if context.dry_run:
+        return told | {"dry_run": True}
+    over = time.monotonic() + LONGEST_SECONDS
+    within = itertools.takewhile(lambda _: time.monotonic() < over, due)
+    return told | settle_each(within, context)
 
 
 def _plan(context: JobContext, cover: Any, skip: list[int]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from soulseer.jobs.billing_tick import active_ids
 from soulseer.jobs.context import JobContext
 from soulseer.jobs.settling import settle_each
 from soulseer.models.readings import ReadingSession
+from soulseer.services import board
 
 
 def run(context: JobContext) -> dict[str, Any]:
@@ -24,6 +25,8 @@ def run(context: JobContext) -> dict[str, Any]:
     silent, gone = _active_and_over(unseen)
     if context.dry_run:
         return {"dry_run": True, "over": due, "silent": silent}
+    # Here as well as by the tick, which staff may have paused.
+    board.show_again(context.now)
     # A heartbeat that was under way while its session ended has left a sign that nobody needs.
     gateways.current().presence.forget(gone)
     return settle_each([*due, *silent], context)

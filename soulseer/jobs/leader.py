@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -11,6 +12,8 @@ import structlog
 from soulseer.domain.schedule import LEADER_LOCK_KEY
 
 log = structlog.get_logger(__name__)
+
+_PAUSED = "SELECT until FROM job_pause WHERE job = %s AND lifted_at IS NULL AND until > clock_timestamp()"
 
 
 class Leadership:
@@ -48,6 +51,19 @@ class Leadership:
                 log.warning("scheduler_lost_its_connection")
                 return False
             return True
+
+    def paused_until(self, job: str) -> datetime | None:
+        """Until when staff paused ``job``, asked over the lock's own connection; None where it runs, or nobody knows: then the
+        worker asks again (jobs/runner.py)."""
+        with self._guard:
+            if self._connection is None or self._connection.closed:
+                return None
+            try:
+                found = self._connection.execute(_PAUSED, [job]).fetchone()
+            except psycopg.Error:
+                log.warning("scheduler_lost_its_connection")
+                return None
+            return found[0] if found else None
 
     def release(self) -> None:
         """Give the lock up by closing its connection."""

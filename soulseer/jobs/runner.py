@@ -17,6 +17,7 @@ from soulseer.domain import clock
 from soulseer.jobs.context import ERROR, JobContext
 from soulseer.jobs.schedule import JOBS, ScheduledJob
 from soulseer.models.operations import JobRun
+from soulseer.services import job_pauses
 
 log = structlog.get_logger(__name__)
 LONGEST_LIST = 100
@@ -49,9 +50,15 @@ class Request:
 
 
 def run_queued(**request: Any) -> dict[str, Any] | None:
-    """What the worker calls: run the job in an application context of its own."""
+    """What the worker calls: run the job in an application context of its own; None where it is paused, unless a member of
+    staff asked for this run."""
     with current_app._get_current_object().app_context():  # type: ignore[attr-defined]
-        return run(Request(**request))
+        asked = Request(**request)
+        pause = None if asked.triggered_by else job_pauses.of_job(asked.job, clock.now())
+        if pause is not None:
+            log.info("job_is_paused", job=asked.job, until=pause.until.isoformat(), slot=asked.slot)
+            return None
+        return run(asked)
 
 
 def run(request: Request) -> dict[str, Any] | None:

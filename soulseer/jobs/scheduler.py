@@ -19,10 +19,15 @@ log = structlog.get_logger(__name__)
 
 
 def enqueue_slot(job: ScheduledJob, leadership: Leadership) -> bool:
-    """Queue the present slot of ``job``, once; False where this process does not lead or the slot is queued."""
+    """Queue the present slot of ``job``, once; False where this process does not lead, the slot is queued, or
+    staff paused the job."""
     if not leadership.holds():
         return False
     slot = slot_at(job, datetime.now(UTC))
+    paused_until = leadership.paused_until(job.name)
+    if paused_until is not None:
+        log.info("slot_left_out", job=job.name, slot=slot_name(slot), paused_until=paused_until.isoformat())
+        return False
     try:
         return gateways.current().queue.enqueue(
             job.queue,

@@ -22,6 +22,7 @@ from soulseer.models import (
     refunds,
     subscriptions,
     waiting,
+    switches,
 )
 
 __all__ = [
@@ -47,3 +48,4 @@ __all__ = [
     "subscriptions",
     "waiting",
 ]
+    "switches",

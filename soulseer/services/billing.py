@@ -19,6 +19,9 @@ from soulseer.domain.money import from_cents
 _DUE = "s.state = 'active' AND s.id = ANY(:ids) AND s.paid_until < :due_before"
 # The client's own limit: one more column of the row that is claimed anyway (services/ceilings.py).
 BELOW_CEILING = "minutes_billed < coalesce(max_minutes, 2147483647)"
+# Asked once a statement, however many sessions it charges: whoever stops all billing is obeyed at once, by the tick and by
+# every heartbeat (services/billing_stops.py).
+_ALLOWED = "NOT EXISTS (SELECT FROM billing_stop WHERE lifted_at IS NULL)"
 
 # The wallet is looked at before the claim, so that a session that cannot pay is not claimed. The guard that counts is
 # in ``moved``: it runs on the newest version of each wallet. A nested loop over the sorted moves locks the accounts
@@ -30,7 +33,7 @@ WITH claimed AS (
         covered_until = greatest(s.covered_until, :cover)
     FROM ledger_account w
     WHERE w.id = s.client_account_id AND w.balance - s.rate >= w.floor
-        AND {_DUE} AND {BELOW_CEILING}
+        AND {_DUE} AND {BELOW_CEILING} AND {_ALLOWED}
     RETURNING s.id, s.minutes_billed, s.rate, s.reader_rate, s.client_account_id, s.reader_account_id, s.paid_until
 ), moves AS (
     SELECT client_account_id AS id, -rate AS amount FROM claimed

@@ -28,6 +28,7 @@ from soulseer.gateways.presence import Signs
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import LiveParticipant, ReadingSession
 from soulseer.services import (
+    billing_stops,
     ceilings,
     crisis_consent,
     free_minutes,
@@ -120,7 +121,7 @@ def request(
     """Ring a reader: one transaction, nothing left of it when refused.
 
     Raises InvalidInput (unknown reader or modality, oneself, a ceiling below the least reading), ReaderUnavailable, AlreadyLive, InsufficientFunds,
-    SpendingFrozen.
+    SpendingFrozen, BillingStopped.
     """
     if modality not in list(Modality):
         raise InvalidInput("modality", "Choose text, voice or video.")
@@ -129,6 +130,7 @@ def request(
         raise InvalidInput("reader", "There is no such reader.")
     if reader.person_id == client_id:
         raise InvalidInput("reader", "You cannot read for yourself.")
+    billing_stops.refuse_if_stopped()
     rate = offered_rate(reader, modality, client_id)
     free_of_stale_readings(client_id, reader.person_id, now)
     policy = policies.current().reading
@@ -226,6 +228,7 @@ def _join_waiting(session: ReadingSession, caller: Caller, at: datetime, signs: 
     if session.minutes_billed == 0:
         if caller.role is Role.CLIENT:
             held = promotions.holding_of_wallet(session.client_account_id, at)
+        billing_stops.refuse_if_stopped()
             raise InsufficientFunds(session.rate - held.spendable)
         # What the client holds is not the reader's to know.
         raise InsufficientFunds(session.rate)
@@ -302,6 +305,7 @@ def reconnect(session_id: int, caller: Caller, now: datetime, signs: Signs) -> R
     if session.kept_microseconds == 0:
         ceilings.refuse_if_reached(session)
         spendable = promotions.holding_of_wallet(session.client_account_id, at).spendable
+        billing_stops.refuse_if_stopped(keeps_changes=True)
         if spendable < session.rate:
             missing = session.rate - spendable if caller.role is Role.CLIENT else session.rate
             raise InsufficientFunds(missing, keeps_changes=True)

@@ -21,10 +21,22 @@ from soulseer.domain.readings import Action, EndReason, PauseCause, Role, State,
 from soulseer.domain.transfers import TransferKind
 from soulseer.gateways.presence import Signs
 from soulseer.models.readings import LiveParticipant, ReadingSession, ReadingSessionEvent
-from soulseer.services import billing, connections, ledger, promotion_spending, promotions, ringing
+from soulseer.services import (
+    billing,
+    billing_stops,
+    connections,
+    ledger,
+    promotion_spending,
+    promotions,
+    ringing,
+)
 from soulseer.services.promotion_spending import MinuteWant, purpose_of_reading
 
 MICROSECOND = timedelta(microseconds=1)
+# What the person could not come back from earlier: grace runs from when it was recorded.
+LATE = frozenset(
+    {PauseCause.LOW_BALANCE, PauseCause.CEILING, PauseCause.PLATFORM, PauseCause.BILLING_STOPPED}
+)
 _LEFT = {Role.CLIENT: PauseCause.CLIENT_LEFT, Role.READER: PauseCause.READER_LEFT}
 
 
@@ -103,6 +115,8 @@ def settle(
             cause, action = PauseCause.LOW_BALANCE, Action.LOW_BALANCE
             if session.ceiling_reached:
                 cause, action = PauseCause.CEILING, Action.CEILING
+            elif billing_stops.stopped():
+                cause, action = PauseCause.BILLING_STOPPED, Action.LEAVE
             pause(session, session.paid_until, at, cause, action=action)
         elif verdict.cause is not None:
             pause(session, verdict.covered_until, at, verdict.cause, action=Action.DROP, details=told)
@@ -128,6 +142,9 @@ def charge_until(
     db.session.flush()
     # So that no wallet can be emptied between the look and the charge.
     credit = lock_accounts(session)
+    if credit and billing_stops.stopped():
+        # Nothing is spent for a minute that the charge would refuse.
+        return
     minute = session.minutes_billed
     charged = billing.Charged(still_due=1)
     while charged.still_due and (session.max_minutes is None or minute < session.max_minutes):
@@ -166,7 +183,7 @@ def pause(
     _close_stretch(session, effective)
     session.paused_at = effective
     session.pause_cause = cause
-    late = cause in (PauseCause.LOW_BALANCE, PauseCause.CEILING, PauseCause.PLATFORM)
+    late = cause in LATE
     session.grace_until = (recorded if late else effective) + policies.current().reading.grace
     record(
         session,

@@ -101,7 +101,7 @@ export class Stage {
     const atLimit = meter.ceiling_minutes_left === 0 && meter.kept_seconds === 0;
     const covered = meter.kept_seconds > 0 || payable(meter) > 0;
     const mine =
-      steppedOut || meter.pause_cause === `${role}_dropped` || meter.pause_cause === "platform" || ((lowBalance || meter.pause_cause === "ceiling") && role === "client");
+      steppedOut || meter.pause_cause === `${role}_dropped` || ["platform", "billing_stopped"].includes(meter.pause_cause) || ((lowBalance || meter.pause_cause === "ceiling") && role === "client");
     show(one("[data-return]"), decides || (paused && (mine || crisis) && (role === "reader" || covered)));
     put(one("[data-return] [data-label]"), steppedOut ? "Come back" : "Go on");
     const needsMoney = paused && role === "client" && !covered && !atLimit;
