@@ -173,9 +173,9 @@ def list_sessions(person: SignedIn, query: SessionsQuery) -> Page[SessionItem]:
         errors.InsufficientFunds,
         errors.AlreadyLive,
         errors.ReaderUnavailable,
-        errors.BillingStopped,
         errors.InvalidInput,
         errors.SpendingFrozen,
+        errors.BillingStopped,
     ),
     limit=limits.MONEY,
     idempotent=True,
@@ -244,9 +244,9 @@ def leave(person: SignedIn, session_id: int) -> MeterAnswer:
         *MOVE_ERRORS,
         errors.TooManyReconnects,
         errors.CeilingReached,
-        errors.BillingStopped,
         errors.InsufficientFunds,
         errors.SpendingFrozen,
+        errors.BillingStopped,
     ),
 )
 def reconnect(person: SignedIn, session_id: int) -> MeterAnswer:

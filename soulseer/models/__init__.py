@@ -21,8 +21,8 @@ from soulseer.models import (
     reconciliation,
     refunds,
     subscriptions,
-    waiting,
     switches,
+    waiting,
 )
 
 __all__ = [
@@ -35,9 +35,9 @@ __all__ = [
     "ledger",
     "mail",
     "moderation",
+    "onboarding",
     "operations",
     "payments",
-    "onboarding",
     "payouts",
     "people",
     "promotions",
@@ -46,6 +46,6 @@ __all__ = [
     "reconciliation",
     "refunds",
     "subscriptions",
+    "switches",
     "waiting",
 ]
-    "switches",

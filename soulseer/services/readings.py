@@ -226,9 +226,9 @@ def _join_waiting(session: ReadingSession, caller: Caller, at: datetime, signs: 
     session.activated_at = session.active_since = session.covered_until = session.paid_until = at
     charge_until(session, at, at + MICROSECOND, at)
     if session.minutes_billed == 0:
+        billing_stops.refuse_if_stopped()
         if caller.role is Role.CLIENT:
             held = promotions.holding_of_wallet(session.client_account_id, at)
-        billing_stops.refuse_if_stopped()
             raise InsufficientFunds(session.rate - held.spendable)
         # What the client holds is not the reader's to know.
         raise InsufficientFunds(session.rate)
@@ -303,9 +303,9 @@ def reconnect(session_id: int, caller: Caller, now: datetime, signs: Signs) -> R
         finish(session, at, at, EndReason.TOO_MANY_RECONNECTS)
         raise TooManyReconnects(keeps_changes=True)
     if session.kept_microseconds == 0:
+        billing_stops.refuse_if_stopped(keeps_changes=True)
         ceilings.refuse_if_reached(session)
         spendable = promotions.holding_of_wallet(session.client_account_id, at).spendable
-        billing_stops.refuse_if_stopped(keeps_changes=True)
         if spendable < session.rate:
             missing = session.rate - spendable if caller.role is Role.CLIENT else session.rate
             raise InsufficientFunds(missing, keeps_changes=True)
