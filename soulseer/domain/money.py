@@ -56,6 +56,16 @@ def credit_for(rate_cents: int, kept_microseconds: int) -> int:
     return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
 
 
+def reader_gave_back(rate: int, reader_rate: int, share: Decimal, given_back: int) -> int:
+    """The reader's part once ``given_back`` cents of a reading's minutes are given back, fair credit included.
+
+    Whole minutes by their own split, the rest of one as a fair credit does: share(rate) − share(rate − rest) (design
+    §4, rule 7). So the parts of several credits and refunds sum exactly to those of the minutes.
+    """
+    minutes, rest = divmod(given_back, rate)
+    return minutes * reader_rate + (reader_rate - share_of(rate - rest, share) if rest else 0)
+
+
 def earned_cents(minutes: int, rate: int, reader_rate: int, credit: int, share: Decimal) -> int:
     """The reader's part of a session in cents: the minutes' parts less what a fair credit took back (design §4, 7)."""
-    return minutes * reader_rate - (share_of(rate, share) - share_of(rate - credit, share))
+    return minutes * reader_rate - reader_gave_back(rate, reader_rate, share, credit)

@@ -3,8 +3,6 @@
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
-from soulseer.domain.money import share_of
-
 
 class RefundState(StrEnum):
     """``requested``: waits for a second person; ``approved``: booked, Stripe is about to be asked; ``sent``: Stripe has
@@ -52,16 +50,6 @@ class Origin(StrEnum):
     WITHDRAWAL = "withdrawal"
     STRIPE = "stripe"
     EVIDENCE = "evidence"
-
-
-def reader_gave_back(rate: int, reader_rate: int, share: Decimal, given_back: int) -> int:
-    """The reader's part once ``given_back`` cents of a reading's minutes are given back, fair credit included.
-
-    Whole minutes by their own split, the rest of one as a fair credit does: share(rate) − share(rate − rest) (design
-    §4, rule 7). So the parts of several refunds sum exactly to those of the minutes.
-    """
-    minutes, rest = divmod(given_back, rate)
-    return minutes * reader_rate + (reader_rate - share_of(rate - rest, share) if rest else 0)
 
 
 def reader_gave_back_of(total: int, reader_part: int, given_back: int) -> int:

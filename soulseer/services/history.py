@@ -108,11 +108,13 @@ def _cents(role: Role) -> ColumnElement[Any]:
     minutes, rate = ReadingSession.minutes_billed, ReadingSession.rate_cents
     if role is Role.CLIENT:
         return minutes * rate - ReadingSession.credit_cents
-    kept = cast(rate - ReadingSession.credit_cents, Numeric) * ReadingSession.reader_share
+    # What was given back beyond whole minutes lessens one, the whole ones count no more.
+    whole = func.div(cast(ReadingSession.credit_cents, Numeric), rate)
+    kept = cast(rate - func.mod(ReadingSession.credit_cents, rate), Numeric) * ReadingSession.reader_share
     # Half-even: PostgreSQL rounds halves away from zero.
     tie = (kept - func.floor(kept) == Decimal("0.5")) & (func.mod(func.floor(kept), 2) == 0)
     rest = func.round(kept) - case((tie, 1), else_=0)
-    return (minutes - 1) * ReadingSession.reader_rate_cents + rest
+    return (minutes - whole - 1) * ReadingSession.reader_rate_cents + rest
 
 
 def found(

@@ -15,8 +15,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from soulseer.db import db
 from soulseer.domain.accounts import AccountKind as A
 from soulseer.domain.errors import Conflict, InvalidInput, NotFound
-from soulseer.domain.money import from_cents, to_cents
-from soulseer.domain.refunds import reader_gave_back, reader_gave_back_of
+from soulseer.domain.money import from_cents, reader_gave_back, to_cents
+from soulseer.domain.refunds import reader_gave_back_of
 from soulseer.domain.transfers import TRANSFERS, TransferKind
 from soulseer.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from soulseer.models.readings import ReadingReceipt, ReadingSession

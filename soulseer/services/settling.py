@@ -15,7 +15,7 @@ from soulseer.db import after_commit, db
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
 from soulseer.domain.errors import GraceOver, IllegalMove, NotFound, RingDeclined, RingOver
-from soulseer.domain.money import credit_for, from_cents, share_of, to_cents
+from soulseer.domain.money import credit_for, from_cents, reader_gave_back, to_cents
 from soulseer.domain.presence import Verdict, judge
 from soulseer.domain.readings import Action, EndReason, PauseCause, Role, State, credit_is_due, next_state
 from soulseer.domain.transfers import TransferKind
@@ -277,13 +277,12 @@ def give_unserved(session: ReadingSession, now: datetime) -> None:
 
 
 def book_credit(session: ReadingSession, cents: int, key: str, now: datetime) -> None:
-    """Give ``cents`` back on top of what the session was credited before; over all of it the reader bears share(rate) −
-    share(rate − credit)."""
+    """Give ``cents`` back on top of what the session was credited before; over all of it the reader bears what
+    ``reader_gave_back`` says: the parts of whole minutes, and share(rate) − share(rate − rest) of the rest."""
     lock_accounts(session)
     before = session.credit_cents
-    reader_cents = share_of(session.rate_cents - before, session.reader_share) - share_of(
-        session.rate_cents - before - cents, session.reader_share
-    )
+    split = session.rate_cents, session.reader_rate_cents, session.reader_share
+    reader_cents = reader_gave_back(*split, before + cents) - reader_gave_back(*split, before)
     purpose = purpose_of_reading(session.id)
     parts = dict(
         promotions.preview_give_back(

@@ -13,7 +13,7 @@ from soulseer.domain.readings import Role
 from soulseer.models.ledger import LedgerTransaction
 from soulseer.models.readings import ReadingSessionEvent
 from soulseer.models.refunds import Refund
-from soulseer.services import ledger_check, receipts
+from soulseer.services import history, ledger_check, receipts
 from tests.connections.channel import Call
 from tests.readings.room import at
 
@@ -219,3 +219,22 @@ def test_within_the_time_out_of_the_end_a_leave_is_only_hanging_up(call: Call) -
     call.finalize(116)
     assert call.session.credit_cents == 0
     assert call.session.ended_at - at(100) < timedelta(seconds=30)
+
+
+def test_whole_minutes_that_were_not_served_cost_the_reader_no_more_than_they_brought(app: Flask) -> None:
+    # 70 % of 1.02 is 0.714: three minutes bring 2.13, not 2.14.
+    call = Call(app, rate="1.02").start(0)
+    call.joined("client", 1)
+    call.joined("reader", 1)
+    call.beats(10, 150)
+    assert call.session.earned == Decimal("2.13")
+    call.left("reader", 5, received=155)
+    call.expire(600)
+    assert call.finalize(601)["finalized"] == 1
+    # Five seconds were served: 0.08, of which 0.06 are the reader's.
+    assert (call.session.cost, call.session.earned, call.earnings) == (
+        Decimal("0.08"), Decimal("0.06"), Decimal("0.06"),
+    )  # fmt: skip
+    found, _ = history.found(call.person("reader"), Role.READER, history.Sought(most=Decimal("0.06")))
+    assert [line.id for line in found] == [call.id]
+    assert ledger_check.check() == []
