@@ -143,9 +143,8 @@ def send_image(person: SignedIn, session_id: int) -> MessageAnswer:
         form.get("client_key", ""), form.get("body", ""), form.get("confirm") == "true"
     )
     meter = room_calls.look(session_id, person.id, now)
-    before = reading_texts.known(session_id, person.id, draft.client_key)
-    if before is not None:
-        return _message(before, person.id)
+    if reading_texts.known(session_id, person.id, draft.client_key) is not None:
+        return _send(person, session_id, draft)
     reading_texts.refuse_if_still(meter.session)
     upload = request.files.get("image")
     if upload is None:

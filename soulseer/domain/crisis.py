@@ -71,5 +71,7 @@ def is_crisis(text: str) -> bool:
     plain = (
         without_invisible(unicodedata.normalize("NFKC", text)).casefold().replace("’", "'").replace("‘", "'")
     )
+    # One space for a gap of any width: a message of nothing but gaps would be tried at each of them.
+    plain = " ".join(plain.split())
     # Idioms are taken out first, so that what else is said still counts.
     return _PHRASES.search(_IDIOMS.sub(" ; ", plain)) is not None

@@ -16,7 +16,7 @@ from soulseer.services.settling import instant_for, lock, pause, refuse_if_over,
 
 def by_words(session_id: int, caller: Caller, now: datetime, signs: Signs) -> ReadingSession:
     """Pause an active session for what the caller wrote, once in a session: those who both chose to go on are not stopped
-    again at every word. The message itself was flagged when it was stored."""
+    again at every word. The message itself was flagged when it was stored, and stays although the reading is over by now."""
     return _stop(session_id, caller, now, signs, again=False)
 
 
@@ -26,6 +26,7 @@ def by_hand(session_id: int, caller: Caller, now: datetime, signs: Signs) -> Rea
     Raises IllegalMove where it is over or has not begun.
     """
     session = _stop(session_id, caller, now, signs, again=True)
+    refuse_if_over(session, Action.LEAVE)
     flags.raise_flag(
         "session",
         session.id,
@@ -44,7 +45,6 @@ def _stop(session_id: int, caller: Caller, now: datetime, signs: Signs, *, again
     at = instant_for(session, now)
     # As a leave does: what is due is charged up to now, then nothing more.
     settle(session, at, signs, caller=caller.role, closing=True)
-    refuse_if_over(session, Action.LEAVE)
     if session.state == State.ACTIVE and (again or not _was_stopped(session_id)):
         pause(session, at, at, PauseCause.CRISIS, action=Action.LEAVE, role=Role.SYSTEM)
     return session

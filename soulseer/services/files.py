@@ -137,10 +137,11 @@ def content(row: StoredFile) -> bytes:
 
 
 def _in_message(row: StoredFile, person_id: int) -> bool:
-    """The two participants of the reading that it was sent in."""
+    """The two participants of the reading that it was sent in, unless a moderator took the message away."""
     statement = select(
         exists().where(
             ReadingMessage.file_id == row.id,
+            ReadingMessage.hidden_at.is_(None),
             ReadingSession.id == ReadingMessage.reading_session_id,
             or_(ReadingSession.client_id == person_id, ReadingSession.reader_id == person_id),
         )

@@ -44,7 +44,8 @@ class Draft:
 
 @dataclass(frozen=True)
 class Sent:
-    """``crisis``: its words tell of one, and the sender was not sent it before (see services/crisis_pauses.py)."""
+    """``crisis``: its words tell of one; sent again they may do what a request that died left undone (see
+    services/crisis_pauses.py)."""
 
     message: ReadingMessage
     crisis: bool = False
@@ -100,7 +101,7 @@ def send(session: ReadingSession, sender_id: int, draft: Draft, now: datetime) -
     )
     before = known(session.id, sender_id, draft.client_key)
     if before is not None:
-        return Sent(before)
+        return Sent(before, _tells_of_crisis(before.body, draft.alt))
     body, kinds = checked(draft)
     refuse_if_still(session)
     last = db.session.scalar(
@@ -118,7 +119,7 @@ def send(session: ReadingSession, sender_id: int, draft: Draft, now: datetime) -
     )
     db.session.add(message)
     db.session.flush()
-    crisis = is_crisis(f"{body}\n{draft.alt}")
+    crisis = _tells_of_crisis(body, draft.alt)
     for reason, note in (
         ("contact_details", ", ".join(kinds)),
         ("crisis", "Recognised by its words." * crisis),
@@ -127,6 +128,10 @@ def send(session: ReadingSession, sender_id: int, draft: Draft, now: datetime) -
             flags.raise_flag("message", f"{session.id}:{message.number}", None, reason, note, None, now)
     message_marks.written(session, message.number, now)
     return Sent(message, crisis)
+
+
+def _tells_of_crisis(body: str, alt: str) -> bool:
+    return is_crisis(f"{body}\n{alt}")
 
 
 def after(session_id: int, number: int, limit: int) -> list[ReadingMessage]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from soulseer import gateways
 from soulseer.db import db, transaction
@@ -22,7 +22,7 @@ from soulseer.models.files import StoredFile
 from soulseer.models.moderation import Flag, ModerationCase
 from soulseer.models.readings import ReadingMark, ReadingMessage
 from soulseer.sandbox.storage.shelf import Shelf
-from soulseer.services import files
+from soulseer.services import crisis_pauses, files
 from tests.readings.test_api import Caller, Scene, statements  # noqa: F401 - a fixture
 from tests.sandbox.ports import free_port
 from tests.texts.pictures import bomb, picture
@@ -226,6 +226,18 @@ def test_a_picture_is_stored_and_seen_by_the_two_only(
     assert scene.reader.client.get(url).status_code == 503
 
 
+def test_a_picture_that_was_taken_away_is_shown_to_nobody(scene: Scene, storage: StorageGateway) -> None:
+    session_id = scene.start()
+    url = show(scene.client, session_id, picture())[1]["picture"]["url"]
+    with scene.app.app_context(), transaction():
+        db.session.execute(update(ReadingMessage).values(hidden_at=clock.now()))
+    for who in (scene.client, scene.reader):
+        assert who.client.get(url).status_code == 404
+    with scene.app.app_context(), transaction():
+        db.session.execute(update(ReadingMessage).values(hidden_at=None))
+    assert scene.reader.client.get(url).status_code == 200
+
+
 def test_pictures_that_are_none_leave_nothing(scene: Scene, storage: StorageGateway, shelf: Shelf) -> None:
     session_id = scene.start()
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -310,6 +322,26 @@ def test_words_of_a_crisis_stop_the_clock_for_both(scene: Scene) -> None:
     assert scene.reader.call("POST", f"{session_id}/help/")[1]["pause_cause"] == "crisis"
     assert ("session", str(session_id), "crisis") in reasons(scene)
     assert scene.stranger.call("POST", f"{session_id}/help/")[0] == 403
+
+
+def test_a_message_of_a_crisis_that_is_sent_again_stops_the_clock_that_ran_on(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = scene.start()
+    key, words = str(uuid.uuid4()), "I want to kill myself"
+
+    def dies(*_: Any) -> None:
+        raise OSError("killed between message and pause")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(crisis_pauses, "by_words", dies)
+        assert say(scene.client, session_id, words, client_key=key)[0] == 500
+    assert scene.client.call("GET", f"{session_id}/")[1]["state"] == "active"
+    assert say(scene.client, session_id, words, client_key=key)[1]["number"] == 1
+    assert scene.client.call("GET", f"{session_id}/")[1]["pause_cause"] == "crisis"
+    # Over meanwhile: the message is there all the same.
+    scene.reader.call("POST", f"{session_id}/end/")
+    assert say(scene.client, session_id, words, client_key=key)[0] == 201
 
 
 def test_a_reading_that_ends_in_a_crisis_gives_the_unused_time_back(scene: Scene) -> None:

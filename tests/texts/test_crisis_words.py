@@ -1,5 +1,7 @@
 """Which words stop the clock to offer help, and which are only said so; and whose lines are offered."""
 
+import time
+
 import pytest
 
 from soulseer.domain.crisis import is_crisis
@@ -63,3 +65,15 @@ def test_the_time_zone_tells_the_country_before_the_language(
     zone: str, languages: list[str], country: str | None
 ) -> None:
     assert country_of(zone, languages) == country
+
+
+@pytest.mark.parametrize("gap", [" ", "\n", " \t"])
+def test_no_message_takes_long(gap: str) -> None:
+    began = time.process_time()
+    assert not is_crisis("i" + gap * 3_999)
+    # It took a second where each gap was tried at each of its signs.
+    assert time.process_time() - began < 0.3
+
+
+def test_a_gap_of_any_width_is_one_gap() -> None:
+    assert is_crisis("I want\n\n to \t  die")
