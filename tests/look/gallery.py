@@ -33,7 +33,9 @@ PLACES = {
 
 
 class Person(UserMixin):  # type: ignore[misc]
-    """Whom base.html greets."""
+    """Whom base.html greets. No reader who is online: nothing rings here."""
+
+    online = waits = False
 
     def __init__(self, handle: str, *roles: str) -> None:
         self.id = self.handle = handle
