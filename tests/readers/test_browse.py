@@ -126,7 +126,7 @@ def test_search_takes_words_for_what_they_are(app: Flask, search: str, found: bo
 
 def test_search_can_use_its_index(app: Flask) -> None:
     factories.reader(slug="luna")
-    sql = f"{readers._SEARCHED} ILIKE '%moon%'"
+    sql = f"{readers.SEARCHED} ILIKE '%moon%'"
     with transaction() as session:
         session.execute(text("SET LOCAL enable_seqscan = off"))
         session.execute(text("SET LOCAL enable_indexscan = off"))
