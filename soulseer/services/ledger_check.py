@@ -181,7 +181,14 @@ CHECKS: tuple[tuple[str, str], ...] = (
            SELECT 'transaction ' || t.id, 'a top-up that no row announced' FROM ledger_transaction t
            WHERE t.kind = 'top_up' AND NOT EXISTS (
                SELECT FROM top_up u WHERE t.idempotency_key
-                   = 'top-up:' || coalesce(u.stripe_checkout_session_id, 'auto:' || u.stripe_payment_intent_id))""",
+                   = 'top-up:' || coalesce(u.stripe_checkout_session_id, 'auto:' || u.stripe_payment_intent_id))
+               -- One that was taken back to the cent by entries that name it is mended; what a wallet no longer had is owed.
+               AND EXISTS (
+                   SELECT FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+                   WHERE e.transaction_id = t.id
+                       OR e.transaction_id IN (SELECT r.id FROM ledger_transaction r WHERE r.reverses_id = t.id)
+                   GROUP BY a.owner_id, CASE a.kind WHEN 'client_receivable' THEN 'client_wallet' ELSE a.kind END
+                   HAVING sum(e.amount) <> 0)""",
     ),
     *afterwards_checks.CHECKS,
     *dispute_checks.CHECKS,
