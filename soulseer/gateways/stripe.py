@@ -235,7 +235,8 @@ class StripeGateway:
         Raises StripeUnavailable (retry with the same idempotency key) or StripeRefused.
         """
         if self._client is None:
-            raise StripeRefused("Payments are not set up on this site.")
+            # Nothing is decided: what is under way goes on once the key is there.
+            raise StripeUnavailable("Payments are not set up on this site.", may_have_happened=False)
         try:
             answer: dict[str, Any] = call(self._client).to_dict()
             return answer

@@ -1,6 +1,7 @@
 """A top-up from the intent to the credit, with Stripe late, doubled, silent, or cut off in the middle."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -9,10 +10,11 @@ import pytest
 import requests
 from flask import Flask
 
+from soulseer import gateways
 from soulseer.blueprints import wallet
 from soulseer.domain import clock
 from soulseer.domain.errors import IdempotencyMismatch, InvalidInput, NotFound
-from soulseer.gateways.stripe import StripeRefused, StripeUnavailable
+from soulseer.gateways.stripe import StripeGateway, StripeRefused, StripeUnavailable
 from soulseer.models.payments import TopUp
 from soulseer.services import customers, top_ups
 from tests import factories
@@ -169,6 +171,22 @@ def test_stripe_down_at_creation_then_the_sweep_goes_on_with_the_same_key(sandbo
     assert top_up(made.id).state == "open"
     again = begun(person.id, key="k")
     assert (again.id, len(sandbox.checkouts())) == (made.id, 1)
+
+
+def test_without_a_key_of_stripes_nothing_is_decided(sandbox: Sandbox) -> None:
+    """A worker that started without the key must not fail what was begun: it goes on once the key is there."""
+    person, configured = factories.person(), gateways.current()
+    keyless = StripeGateway(secret_key="", api_base=sandbox.stripe, signing_secrets=())
+    gateways.configure(replace(configured, stripe=keyless))
+    with pytest.raises(StripeUnavailable) as failure:
+        begun(person.id, key="k")
+    assert not failure.value.may_have_happened
+    made = only_top_up(person.id)
+    assert work(later=MINUTES) == {"top_up_unanswered": 1}
+    assert top_up(made.id).state == "created"
+    gateways.configure(configured)
+    assert work(later=10 * MINUTES) == {"top_up_waiting": 1}
+    assert (top_up(made.id).state, len(sandbox.checkouts())) == ("open", 1)
 
 
 def test_stripe_answers_too_late_but_has_done_it(sandbox: Sandbox) -> None:
