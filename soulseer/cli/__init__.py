@@ -4,7 +4,7 @@ from importlib import import_module
 
 from flask import Flask
 
-GROUPS = ("demo", "doctor", "jobs", "ledger", "mail", "stripe", "users")
+GROUPS = ("audit", "demo", "doctor", "jobs", "ledger", "mail", "stripe", "users")
 
 
 def register(app: Flask) -> None:

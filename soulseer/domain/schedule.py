@@ -184,6 +184,13 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
     JobPlan(
+        name="chain_audit",
+        seconds=lambda: 60,
+        queue="sessions",
+        purpose="Chains the audit's new entries by their hashes.",
+        supports_dry_run=True,
+    ),
+    JobPlan(
         name="sweep_files",
         seconds=lambda: 3_600,
         queue="sessions",

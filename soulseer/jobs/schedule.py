@@ -6,6 +6,7 @@ from soulseer.domain.schedule import PLANS, QUEUES, JobPlan, job_id, slot_at, sl
 from soulseer.jobs import (
     auto_reload,
     billing_tick,
+    chain_audit,
     check_ledger,
     check_subscriptions,
     close_lost_runs,
@@ -54,6 +55,7 @@ RUNS: dict[str, Job] = {
     "sweep_files": sweep_files.run,
     "lift_suspensions": lift_suspensions.run,
     "forget_expired": forget_expired.run,
+    "chain_audit": chain_audit.run,
 }
 
 

@@ -1,4 +1,4 @@
-"""Runs of jobs and the audit log."""
+"""Runs of jobs, the audit log and its chain."""
 
 from datetime import datetime
 from typing import Any
@@ -40,12 +40,19 @@ class JobRun(db.Model):  # type: ignore[name-defined, misc]
 
 
 class AuditEntry(db.Model):  # type: ignore[name-defined, misc]
-    """What staff or jobs did to money or people. Append-only, written in the same transaction as the deed."""
+    """What staff or jobs did to money or people. Append-only, written in the same transaction as the deed.
+
+    ``subject_id`` is whom it is about; ``approver_id`` the second person where one was needed; ``before`` and ``after``
+    hold the columns of the thing that changed (services/audit_changes.py).
+    """
 
     __tablename__ = "audit_entry"
     __table_args__ = (
         Index("ix_audit_entry_object", "object_type", "object_id"),
         Index("ix_audit_entry_actor_id", "actor_id", text("id DESC")),
+        Index("ix_audit_entry_subject_id", "subject_id", text("id DESC")),
+        Index("ix_audit_entry_action", "action", text("id DESC")),
+        Index("ix_audit_entry_at", "at"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -57,3 +64,28 @@ class AuditEntry(db.Model):  # type: ignore[name-defined, misc]
     details: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     request_id: Mapped[str | None]
     at: Mapped[datetime] = mapped_column(Instant)
+    subject_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    approver_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+
+
+class AuditPending(db.Model):  # type: ignore[name-defined, misc]
+    """An entry that the chain does not hold yet; a trigger writes it with the entry (0024)."""
+
+    __tablename__ = "audit_pending"
+
+    entry_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class AuditLink(db.Model):  # type: ignore[name-defined, misc]
+    """An entry's place in the chain: ``hash`` covers the place, ``content_hash`` and the hash before. Append-only."""
+
+    __tablename__ = "audit_link"
+    __table_args__ = (CheckConstraint("position > 0", name="position"),)
+
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("audit_entry.id"), unique=True)
+    content_hash: Mapped[str]
+    hash: Mapped[str]
+    linked_at: Mapped[datetime] = mapped_column(Instant)

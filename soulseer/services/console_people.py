@@ -88,35 +88,6 @@ def _entries() -> Select:
     ).outerjoin(Person, Person.id == AuditEntry.actor_id)
 
 
-def audit_entries(
-    window: Window,
-    *,
-    actor: str | None = None,
-    action: str | None = None,
-    object_type: str | None = None,
-    object_id: str | None = None,
-) -> Listed:
-    """The audit log, newest first. ``actor``: a handle, email address or number."""
-    query = _entries()
-    if actor:
-        query = query.where(AuditEntry.actor_id.in_(people_named(actor)))
-    if action:
-        query = query.where(AuditEntry.action == action)
-    if object_type:
-        query = query.where(AuditEntry.object_type == object_type)
-    if object_id:
-        query = query.where(AuditEntry.object_id == object_id)
-    return listed(query, AuditEntry.id, window)
-
-
-def audit_entry(entry_id: int) -> Row:
-    """One entry: ``AuditEntry``, ``actor``, ``actor_email``. Raises NotFound."""
-    found = db.session.execute(_entries().where(AuditEntry.id == entry_id)).one_or_none()
-    if found is None:
-        raise NotFound(f"There is no audit entry {entry_id}.")
-    return found
-
-
 def audit_of(object_type: str, object_id: object, limit: int = 20) -> Sequence[Row]:
     """The newest audit entries about one thing; one statement, by its index."""
     return db.session.execute(

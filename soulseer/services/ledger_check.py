@@ -211,7 +211,11 @@ CHECKS: tuple[tuple[str, str], ...] = (
 
 GUARDS = (
     *(f"{table}_append_only" for table in ("ledger_transaction", "ledger_entry", "reading_minute")),
-    *(f"{table}_append_only" for table in ("reading_session_event", "reading_receipt", "audit_entry")),
+    *(
+        f"{table}_append_only"
+        for table in ("reading_session_event", "reading_receipt", "audit_entry", "audit_link")
+    ),
+    "audit_entry_announced",
     *(f"{table}_kept" for table in ("ledger_account", "ledger_shard", "reading_session", "top_up")),
     *(
         "ledger_entry_apply",

@@ -180,6 +180,7 @@ def _note(
         row.id,
         now,
         actor_id=actor_id,
+        approver_id=actor_id if deed == "mended" and row.approved_by is not None else None,
         reason=reason,
         details={"reference": row.reference, **details},
     )

@@ -22,7 +22,7 @@ from soulseer.domain.errors import (
     PreviewChanged,
     RefundWaiting,
 )
-from soulseer.domain.refunds import GIVEN, Destination, Origin, RefundState
+from soulseer.domain.refunds import BOOKED, GIVEN, Destination, Origin, RefundState
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.ledger import LedgerAccount
 from soulseer.models.payments import TopUp
@@ -369,7 +369,11 @@ def record(
     details = {"amount": str(refund.amount), "of": str(source_of(refund)), "state": refund.state}
     if refund.transaction_id is not None:
         details["transaction"] = str(refund.transaction_id)
-    audit.record(action, "refund", refund.id, now, actor_id=actor_id, reason=reason, details=details)
+    second = refund.decided_by if refund.needs_approval and refund.state in BOOKED else None
+    audit.record(
+        action, "refund", refund.id, now,
+        actor_id=actor_id, approver_id=second, subject_id=refund.person_id, reason=reason, details=details,
+    )  # fmt: skip
 
 
 def tell(refund: Refund, now: datetime) -> None:
