@@ -1,4 +1,11 @@
-"""Official help lines by country, free and open day and night where there is one; checked against the lines' own sites.
+"""Help lines by country, free and open day and night where there is one.
+
+In November 2026 they were compared with stored copies of public pages, mostly news and health services' and years old; of the
+lines' own sites only 3114.fr, Shout's former one and a copy of 988.ca. No line was called, no site was opened. Found so: US 988; CA;
+GB Shout; IE 50808 (the number); AU Lifeline with its texts; NZ 1737, Lifeline and its texts; AT; CH; FR; ES; IT (the number; its hours
+differ from page to page); IN Tele-MANAS; ZA (both numbers). Not found, and as they were first written down: US Crisis Text Line, the
+Samaritans' and TelefonSeelsorge's numbers, AU Suicide Call Back Service, the word HELLO of 50808. Whoever runs this site reads all of them
+on the lines' own pages before it opens and once a year.
 
 A country that is not here is shown findahelpline.com, which knows the lines of more than a hundred.
 """
@@ -58,12 +65,11 @@ HELP = {
     "ES": Help("Spain", "112", (
         HelpLine("Línea 024", "024", "https://www.sanidad.gob.es/linea024/home.htm"),)),
     "IT": Help("Italy", "112", (
-        HelpLine("Telefono Amico Italia", "02 2327 2327", "https://www.telefonoamico.it", hours="9 to midnight"),)),
+        HelpLine("Telefono Amico Italia", "02 2327 2327", "https://www.telefonoamico.it", hours="each day until midnight"),)),
     "IN": Help("India", "112", (
-        HelpLine("Tele-MANAS", "14416", "https://telemanas.mohfw.gov.in"),
-        HelpLine("KIRAN", "1800-599-0019", "https://depwd.gov.in"))),
+        HelpLine("Tele-MANAS", "14416", "https://telemanas.mohfw.gov.in"),)),
     "ZA": Help("South Africa", "112", (
-        HelpLine("SADAG Suicide Crisis Helpline", "0800 567 567", "https://www.sadag.org", "text 31393"),)),
+        HelpLine("SADAG Suicide Crisis Helpline", "0800 567 567", "https://www.sadag.org", "text 31393, they call back"),)),
 }  # fmt: skip
 
 # Where a time zone says which country it is. Zones that begin so belong to the country of the longest beginning.
