@@ -32,8 +32,8 @@ def grant(
     """Give a client ``amount`` dollars of credit until ``expires_at`` (UTC): the grant, and whether it is new.
 
     ``key`` is the grant's unique name: the same again is the same grant. ``actor_id`` is who gives it, None the
-    system; ``limited`` holds them to what support may give one person in 24 hours. ``only_session_id``: the one
-    reading that it may pay for.
+    system; ``limited`` holds them to what support may give one person in 24 hours, whoever of the staff gave it.
+    ``only_session_id``: the one reading that it may pay for.
 
     Raises NotFound for an unknown person, InvalidInput (``person``, ``amount``, ``expires_at``), IdempotencyMismatch
     where the key named another grant.
@@ -120,16 +120,17 @@ def _check(
         )
     if not limited:
         return
+    # Not by giver: five of support who are asked in turn would give five times as much.
     given: Decimal = db.session.scalar(
         select(func.coalesce(func.sum(PromotionalCredit.amount), Decimal(0))).where(
-            PromotionalCredit.granted_by == actor_id,
             PromotionalCredit.person_id == person_id,
+            PromotionalCredit.granted_by.is_not(None),
             PromotionalCredit.created_at > now - _DAY,
         )
     ) or Decimal("0.00")
     if given + amount > policy.support_limit:
         raise InvalidInput(
             "amount",
-            f"Support may give one person {policy.support_limit} in 24 hours, and {given} was given. "
+            f"By support one person gets {policy.support_limit} in 24 hours at most, and {given} was given by staff. "
             "Ask finance for more.",
         )

@@ -71,6 +71,17 @@ def test_support_has_its_limit_and_finance_has_not(app: Flask, browser) -> None:
     assert post(finance, client.id, amount="100.00").status_code == 303
 
 
+def test_supports_limit_is_one_persons_whoever_gives(app: Flask, browser) -> None:  # type: ignore[no-untyped-def]
+    client, other = factories.person(), factories.person()
+    assert post(browser("support"), client.id, amount="20.00").status_code == 303
+    colleague = browser("support")
+    assert post(colleague, client.id, amount="5.01").status_code == 422
+    assert post(colleague, client.id, amount="5.00").status_code == 303
+    # What the system gives is nobody's kindness, and another person's limit is their own.
+    give(other.id, "100.00")
+    assert post(colleague, other.id, amount="25.00").status_code == 303
+
+
 def test_a_form_without_its_key_grants_nothing(app: Flask, browser) -> None:  # type: ignore[no-untyped-def]
     client, staff = factories.person(), browser("admin")
     assert post(staff, client.id, key="").status_code == 400
