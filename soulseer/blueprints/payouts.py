@@ -12,9 +12,9 @@ from soulseer.blueprints.access import require_person, roles_required
 from soulseer.blueprints.limits import MONEY, limited
 from soulseer.db import db, transaction
 from soulseer.domain import clock, policies
-from soulseer.domain.errors import NotFound, VendorError
+from soulseer.domain.errors import Forbidden, NotFound, VendorError
 from soulseer.models.payouts import Payout, PayoutAccount
-from soulseer.services import payout_accounts, payout_rules, payout_words, payouts, statements
+from soulseer.services import applications, payout_accounts, payout_rules, payout_words, payouts, statements
 from soulseer.services.payouts import PayoutRefused
 
 blueprint = Blueprint("payouts", __name__, url_prefix="/payouts")
@@ -89,26 +89,36 @@ def set_up() -> ResponseReturnValue:
         return page(error.status, failure=error.detail)
 
 
+def _home() -> str:
+    """Where one's account at Stripe is shown: applicants have one before they are readers. Raises Forbidden for others."""
+    person = require_person()
+    if "reader" in person.roles:
+        return url_for("payouts.show")
+    if applications.of(person.id) is None:
+        raise Forbidden("This page is for readers, and for those who apply.")
+    return url_for("applications.show")
+
+
 @blueprint.get("/continue/")
-@roles_required("reader")
 @limited(MONEY)
 def go_on() -> ResponseReturnValue:
     """Where Stripe leads when a link of theirs is used up: on with a fresh one."""
+    home = _home()
     account = payout_accounts.of(require_person().id)
     if account is None or account.stripe_account_id is None:
-        return redirect(url_for("payouts.show"), 303)
+        return redirect(home, 303)
     try:
         return redirect(payout_accounts.link(account), 303)
     except VendorError as error:
-        return page(error.status, failure=error.detail)
+        flash(error.detail, "error")
+        return redirect(home, 303)
 
 
 @blueprint.get("/returned/")
-@roles_required("reader")
 @limited(MONEY)
 def returned() -> ResponseReturnValue:
     """Where Stripe leads back to: ask what it knows now, since its event may come later."""
-    person_id = require_person().id
+    home, person_id = _home(), require_person().id
     account = payout_accounts.of(person_id)
     if account is not None and account.stripe_account_id is not None:
         try:
@@ -119,7 +129,7 @@ def returned() -> ResponseReturnValue:
             flash(
                 "Stripe did not answer yet. This page shows what it tells us as soon as it does.", "warning"
             )
-    return redirect(url_for("payouts.show"), 303)
+    return redirect(home, 303)
 
 
 @blueprint.post("/request/")

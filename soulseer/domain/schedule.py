@@ -191,7 +191,7 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
     JobPlan(
-        name="sweep_files",
+        name="watch_papers",
         seconds=lambda: 3_600,
         queue="sessions",
         purpose="Deletes files whose upload was begun and never confirmed.",

@@ -26,6 +26,7 @@ from soulseer.jobs import (
     tend_waiting,
     sweep_files,
     watch_connections,
+    watch_papers,
     weekly_payouts,
 )
 from soulseer.jobs.context import Job
@@ -53,6 +54,8 @@ RUNS: dict[str, Job] = {
     "settle_disputes": settle_disputes.run,
     "close_lost_runs": close_lost_runs.run,
     "sweep_files": sweep_files.run,
+    "watch_papers": watch_papers.run,
+    "count_days": count_days.run,
     "lift_suspensions": lift_suspensions.run,
     "forget_expired": forget_expired.run,
     "chain_audit": chain_audit.run,

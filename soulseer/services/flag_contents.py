@@ -10,7 +10,7 @@ from soulseer.domain.errors import Conflict, InvalidInput, NotFound
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile, Review
 from soulseer.models.readings import ReadingMessage, ReadingSession, ReadingSessionEvent
-from soulseer.services import reviews
+from soulseer.services import reader_gates, reviews
 from soulseer.services.flag_kinds import Before, ContentKind, Context, Line, Thing, declare
 from soulseer.services.reader_settings import LONGEST
 
@@ -74,7 +74,8 @@ def _hide_profile(object_id: str, now: datetime) -> Before:
 def _unhide_profile(object_id: str, before: Before) -> None:
     reader = _reader(object_id)
     # Whoever lost their place as a reader meanwhile is not listed again by this.
-    reader.listed = bool(before["listed"]) and reader.status == "verified"
+    again = reader_gates.listed_again(reader.person_id, bool(before["listed"]), hidden=False)
+    reader.listed = again and reader.status == "verified"
     reader.online = bool(before["online"]) and reader.listed
 
 

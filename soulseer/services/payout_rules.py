@@ -9,10 +9,12 @@ from sqlalchemy import select
 from soulseer.db import db
 from soulseer.domain import policies
 from soulseer.domain.accounts import AccountKind
+from soulseer.domain.onboarding import Gate
 from soulseer.models.ledger import LedgerAccount
+from soulseer.models.onboarding import ReaderGate
 from soulseer.models.payouts import Payout, PayoutAccount
 from soulseer.models.people import Person
-from soulseer.services import ledger, payout_words
+from soulseer.services import ledger, payout_words, reader_gates
 
 NOTHING = Decimal("0.00")
 
@@ -22,6 +24,7 @@ class Obstacle(StrEnum):
 
     SUSPENDED = "suspended"
     PAUSED = "paused"
+    GATE_CLOSED = "gate_closed"
     NOT_SET_UP = "not_set_up"
     DETAILS_NEEDED = "details_needed"
     DISABLED = "disabled"
@@ -55,8 +58,13 @@ def standing(person_id: int, account: PayoutAccount | None) -> Standing:
     open_amount = db.session.scalar(
         select(Payout.amount).where(Payout.person_id == person_id, Payout.state == "open")
     )
-    suspended = db.session.scalar(select(Person.suspended_at).where(Person.id == person_id)) is not None
-    obstacle, words = _obstacle(account, available, owed, open_amount, suspended)
+    held = db.session.execute(
+        select(Person.suspended_at, ReaderGate.reason)
+        .outerjoin(ReaderGate, reader_gates.closed_gate(person_id, Gate.PAYABLE))
+        .where(Person.id == person_id)
+    ).one()
+    suspended = held.suspended_at is not None
+    obstacle, words = _obstacle(account, available, owed, open_amount, suspended, held.reason)
     return Standing(
         balances.get(AccountKind.READER_EARNINGS_PENDING, NOTHING),
         available,
@@ -73,11 +81,14 @@ def _obstacle(
     owed: Decimal,
     open_amount: Decimal | None,
     suspended: bool,
+    closed: str | None,
 ) -> tuple[Obstacle | None, str]:
     if suspended:
         return Obstacle.SUSPENDED, "Your account is suspended. Please write to support."
     if account is not None and account.paused_at is not None:
         return Obstacle.PAUSED, account.pause_reason or ""
+    if closed is not None:
+        return Obstacle.GATE_CLOSED, closed
     if account is None or account.stripe_account_id is None:
         return Obstacle.NOT_SET_UP, "Set up payouts first: Stripe, who sends the money, needs to know you."
     if not account.details_submitted:

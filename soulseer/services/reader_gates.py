@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from soulseer.db import db
@@ -23,14 +23,19 @@ def of(person_id: int) -> dict[Gate, ReaderGate]:
     return {Gate(row.gate): row for row in rows}
 
 
-def closed(person_id: int, gate: Gate) -> str | None:
-    """Why the gate is closed, in words that the reader reads; None where it is not."""
-    found: str | None = db.session.scalar(
-        select(ReaderGate.reason).where(
-            ReaderGate.person_id == person_id, ReaderGate.gate == gate.value, ReaderGate.open.is_(False)
-        )
-    )
-    return found
+def closed_gate(person_id: int, gate: Gate) -> ColumnElement[bool]:
+    """The condition that finds the reader's gate where it is closed; its ``reason`` is in words that the reader reads."""
+    return and_(ReaderGate.person_id == person_id, ReaderGate.gate == gate.value, ReaderGate.open.is_(False))
+
+
+def listed_again(person_id: int, was: bool, *, hidden: bool | None = None) -> bool:
+    """Whether a reader is listed once a suspension or a moderator's decision is taken back: as the gate stands now, and
+    where nothing was ever decided of it, as it ``was`` before. ``hidden``: whether a moderator still hides the profile,
+    None: look."""
+    found = of(person_id).get(Gate.LISTED)
+    if found is None:
+        return was
+    return found.open and not (_hidden_by_moderator(person_id) if hidden is None else hidden)
 
 
 def close_by_staff(person_id: int, gate: Gate, actor_id: int, reason: str, now: datetime) -> None:
@@ -120,7 +125,7 @@ def _set(
 ) -> None:
     values = {"open": opened, "cause": cause, "reason": reason, "actor_id": actor_id, "since": now}
     if gate is Gate.LISTED:
-        _list(reader, opened)
+        _list(reader, opened, strictly=cause != "paper")
     db.session.flush()
     db.session.execute(
         upsert(ReaderGate)
@@ -140,18 +145,21 @@ def _set(
             f"gate_{word}",
             {"gate": gate.value, "reason": reason},
             now,
-            key=f"gate:{reader.person_id}:{gate}:{int(now.timestamp() * 1_000_000)}",
+            key=f"gate_{word}:{reader.person_id}:{gate}:{int(now.timestamp() * 1_000_000)}",
         )
 
 
-def _list(reader: ReaderProfile, listed: bool) -> None:
-    """Show the reader or not. Raises Conflict where something else than this gate hides them."""
-    if listed:
-        if reader.status != "verified":
-            raise Conflict(f"This reader is {reader.status}, and is not listed before that is lifted.")
-        if _hidden_by_moderator(reader.person_id):
-            raise Conflict("A moderator hides this profile; its case must be undone first.")
-    reader.listed = listed
+def _list(reader: ReaderProfile, listed: bool, *, strictly: bool) -> None:
+    """Show the reader or not. Where something else than this gate hides them, they stay hidden; ``strictly``, that raises
+    Conflict."""
+    hidden = None
+    if listed and reader.status != "verified":
+        hidden = f"This reader is {reader.status}, and is not listed before that is lifted."
+    elif listed and _hidden_by_moderator(reader.person_id):
+        hidden = "A moderator hides this profile; its case must be undone first."
+    if hidden and strictly:
+        raise Conflict(hidden)
+    reader.listed = listed and hidden is None
     if not listed:
         reader.online = False
 

@@ -163,7 +163,7 @@ def tend(person_id: int, paper: Paper, now: datetime) -> str | None:
     return "warned"
 
 
-def connect_changes(now: datetime) -> list[int]:
+def connect_changes() -> list[int]:
     """Readers of whom Stripe newly wants something, or has got it: their Connect paper does not say so yet."""
     wants = (
         func.jsonb_array_length(PayoutAccount.currently_due) + func.jsonb_array_length(PayoutAccount.past_due)

@@ -14,7 +14,8 @@ from soulseer.models.moderation import ModerationAction, ModerationCase
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import LiveParticipant
-from soulseer.services import audit, readings
+from soulseer.models.staff_care import StaffSuspension
+from soulseer.services import audit, reader_gates, readings
 
 Before = dict[str, Any]
 
@@ -69,8 +70,10 @@ def lift(
     reader = db.session.get(ReaderProfile, person_id, with_for_update=True, populate_existing=True)
     was = before.get("reader")
     if reader is not None and was and reader.status in ("suspended", was["status"]):
-        reader.status, reader.listed = was["status"], was["listed"]
-        reader.online = was["online"] and not over
+        reader.status = was["status"]
+        again = reader_gates.listed_again(person_id, bool(was["listed"]))
+        reader.listed = again and reader.status == "verified"
+        reader.online = was["online"] and not over and reader.listed
     audit.record("person.suspension_lifted", "person", person_id, now, actor_id=actor_id, reason=reason)
 
 

@@ -20,15 +20,16 @@ def handed_in(
 ) -> ReaderApplication:
     """An application that waits for staff, without files; ``said`` stands in its free texts."""
     person = person or factories.person()
+    signed = (now - timedelta(days=3)).date()
+    changed = {"slug": f"ada-{person.id}", "tax_form": "w8ben", "tax_signed_on": signed, **changed}
     with transaction():
         made = ReaderApplication(
             person_id=person.id, state="submitted", state_since=now, created_at=now, submitted_at=now,
             legal_name=f"Ada {said}", country="GB", birth_date=date(1990, 2, 28),
             identity_expires_on=(now + timedelta(days=400)).date(), display_name=f"Ada {said}"[:60],
-            slug=f"ada-{person.id}", languages=["en"], specialties=f"Runes {said}", about=f"I read runes. {said}",
+languages=["en"], specialties=f"Runes {said}", about=f"I read runes. {said}",
             sample=f"Three stones say stay. {said}", agreement_version=AGREEMENT_VERSION,
-            agreement_accepted_at=now, agreement_address="127.0.0.1", tax_form="w8ben",
-            tax_signed_on=(now - timedelta(days=3)).date(), **changed,
+            agreement_accepted_at=now, agreement_address="127.0.0.1", **changed,
         )  # fmt: skip
         db.session.add(made)
     return made
