@@ -1,4 +1,4 @@
-"""the switch that stops all billing, and pauses of jobs
+"""the switch that stops all billing, pauses of jobs, and what each day came to
 
 Revision ID: 0030
 Revises: 0029
@@ -18,6 +18,7 @@ PAUSE_CAUSES = (
     "client_left", "reader_left", "client_dropped", "reader_dropped", "low_balance", "ceiling", "platform", "crisis",
     "billing_stopped",
 )  # fmt: skip
+FIGURES = ("charged", "revenue", "minutes", "sessions", "dropped", "sign_ups", "refunded")
 INSTANT = sa.DateTime(timezone=True)
 
 
@@ -98,6 +99,21 @@ def upgrade() -> None:
         "reading_session",
         f"pause_cause IS NULL OR pause_cause IN ({cause})",
     )
+
+
+    op.create_table(
+        "daily_figures",
+        sa.Column("day", sa.Date(), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in FIGURES),
+        instant("counted_at"),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_daily_figures")),
+        sa.CheckConstraint(
+            "charged >= 0 AND minutes >= 0 AND sessions >= dropped AND dropped >= 0 AND sign_ups >= 0 AND refunded >= 0",
+            name=op.f("ck_daily_figures_counted"),
+        ),
+    )
+    for table in ("person", "ledger_transaction", "reading_session"):
+        op.create_index(f"ix_{table}_created_at", table, ["created_at"], postgresql_using="brin")
 
 
 def downgrade() -> None:

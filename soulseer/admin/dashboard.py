@@ -5,7 +5,9 @@ from typing import Any
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import AdminIndexView, expose
+from flask_login import current_user
 
+from soulseer.admin import permissions
 from soulseer.admin.base import Guarded
 from soulseer.domain import clock
 from soulseer.services import console_now
@@ -25,7 +27,7 @@ class IndexView(Guarded, AdminIndexView):
 
 
 class DashboardView(Guarded):
-    """What matters now."""
+    """What matters now: what waits for this person's role, trends, and whether the machinery runs."""
 
     page = "dashboard"
 
@@ -35,4 +37,5 @@ class DashboardView(Guarded):
     @expose("/")
     def show(self) -> Any:
         now = clock.now()
-        return self.render("admin/dashboard.html", now=now, seen=console_now.now(now))
+        seen = console_now.now(now, lambda page: permissions.may_see(page, current_user.roles))
+        return self.render("admin/dashboard.html", now=now, seen=seen)

@@ -205,6 +205,14 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
     JobPlan(
+        name="count_days",
+        seconds=lambda: 3_600,
+        queue="payments",
+        purpose="Counts what each day came to, for the trends on the front page, and checks what was counted before.",
+        supports_dry_run=True,
+        arguments=(JobArgument("days", "Count the last so many days anew (at most 3660)"),),
+    ),
+    JobPlan(
         name="forget_expired",
         seconds=lambda: 86_400,
         queue="sessions",

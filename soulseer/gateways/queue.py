@@ -85,6 +85,17 @@ class QueueGateway:
         except RedisError as error:
             raise QueueUnavailable from error
 
+    def oldest(self, names: Iterable[str]) -> dict[str, datetime | None]:
+        """Since when the first in each queue waits (UTC), None where it is empty. Raises QueueUnavailable."""
+        try:
+            heads = {name: next(iter(self.queue(name).get_jobs(0, 1)), None) for name in names}
+        except RedisError as error:
+            raise QueueUnavailable from error
+        return {
+            name: head.enqueued_at.replace(tzinfo=UTC) if head is not None and head.enqueued_at else None
+            for name, head in heads.items()
+        }
+
     def workers(self) -> list[WorkerState]:
         """The workers that are registered. Raises QueueUnavailable."""
         try:

@@ -10,6 +10,7 @@ from soulseer.jobs import (
     check_ledger,
     check_subscriptions,
     close_lost_runs,
+    count_days,
     expire_grace_periods,
     expire_promotions,
     forget_expired,

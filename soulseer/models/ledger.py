@@ -69,6 +69,8 @@ class LedgerTransaction(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint(one_of("kind", (k for k in TransferKind if k != "reading_minute")), name="kind"),
         # The keys of minutes live in reading_minute; nobody may use one twice by way of this table.
         CheckConstraint("idempotency_key !~ '^reading:[0-9]+:minute:'", name="not_a_minute"),
+        # Rows come in this order and never change: what a day booked, for a few bytes.
+        Index("ix_ledger_transaction_created_at", "created_at", postgresql_using="brin"),
         Index(
             "ix_ledger_transaction_reading_session_id",
             "reading_session_id",

@@ -70,6 +70,7 @@ class ReadingSession(db.Model):  # type: ignore[name-defined, misc]
         CheckConstraint("max_minutes > 0 AND minutes_billed <= max_minutes", name="within_ceiling"),
         Index("ix_reading_session_client_id_id", "client_id", text("id DESC")),
         Index("ix_reading_session_reader_id_id", "reader_id", text("id DESC")),
+        Index("ix_reading_session_created_at", "created_at", postgresql_using="brin"),
         Index("ix_reading_session_active", "id", postgresql_where=text("state = 'active'")),
         Index(
             "ix_reading_session_waiting",
