@@ -191,11 +191,19 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
     JobPlan(
-        name="watch_papers",
+        name="sweep_files",
         seconds=lambda: 3_600,
         queue="sessions",
         purpose="Deletes files whose upload was begun and never confirmed.",
         supports_dry_run=True,
+    ),
+    JobPlan(
+        name="watch_papers",
+        seconds=lambda: 3_600,
+        queue="sessions",
+        purpose="Warns readers of papers that run out, and closes their gate after the last day.",
+        supports_dry_run=True,
+        arguments=(JobArgument("reader", "Only the reader with this number"),),
     ),
     JobPlan(
         name="lift_suspensions",

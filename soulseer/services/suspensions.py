@@ -14,7 +14,6 @@ from soulseer.models.moderation import ModerationAction, ModerationCase
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import LiveParticipant
-from soulseer.models.staff_care import StaffSuspension
 from soulseer.services import audit, reader_gates, readings
 
 Before = dict[str, Any]
