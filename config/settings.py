@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     agora_security_certificate: str = ""
     agora_notification_secret: str = ""
     agora_token_version: Literal["007", "006"] = "007"  # noqa: S105
+    agora_customer_id: str = ""
+    agora_customer_secret: str = ""
+    agora_api_base: str = "https://api.agora.io"
 
     media_transport: Literal["", "agora", "webrtc"] = ""
     ice_servers: Annotated[tuple[str, ...], NoDecode] = ()
@@ -193,6 +196,10 @@ def common_faults(settings: Settings) -> list[str]:
         for address in settings.ice_servers
         if not address.startswith(("stun:", "turn:", "turns:"))
     ]
+    if settings.agora_customer_id and not settings.agora_customer_secret:
+        faults.append("AGORA_CUSTOMER_SECRET: missing, and AGORA_CUSTOMER_ID is set")
+    if settings.agora_customer_secret and not settings.agora_customer_id:
+        faults.append("AGORA_CUSTOMER_ID: missing, and AGORA_CUSTOMER_SECRET is set")
     faults += signing_faults(settings.receipt_signing_keys)
     if settings.tip_minimum > settings.tip_maximum:
         faults.append("TIP_MINIMUM: is more than TIP_MAXIMUM")
@@ -251,6 +258,8 @@ def production_faults(settings: Settings) -> list[str]:
         faults.append("APP_BASE_URL: must be https in production")
     if settings.stripe_api_base and not settings.stripe_api_base.startswith("https://"):
         faults.append("STRIPE_API_BASE: must be https in production")
+    if not settings.agora_api_base.startswith("https://"):
+        faults.append("AGORA_API_BASE: must be https in production")
     if settings.stripe_secret_key.startswith(("sk_test_sandbox", "sk_test_demo")):
         faults.append("STRIPE_SECRET_KEY: is the sandbox's")
     query = parse_qs(urlsplit(settings.database_url).query)

@@ -27,6 +27,7 @@ from soulseer.db import (
 )
 from soulseer.domain import policies
 from soulseer.gateways.agora import AgoraGateway
+from soulseer.gateways.agora_channels import ChannelGateway
 from soulseer.gateways.identity import IdentityGateway
 from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
@@ -178,6 +179,12 @@ def gateways_of(settings: Settings) -> gateways.Gateways:
             settings.agora_security_certificate,
             version=settings.agora_token_version,
             notification_secret=settings.agora_notification_secret,
+        ),
+        channels=ChannelGateway(
+            settings.agora_app_id,
+            settings.agora_customer_id,
+            settings.agora_customer_secret,
+            settings.agora_api_base,
         ),
         signals=SignalGateway(settings.redis_url),
         mail=MailGateway(settings.mail_url, settings.mail_from),

@@ -18,6 +18,7 @@ from soulseer.blueprints.health import migrations_fault
 from soulseer.db import db
 from soulseer.domain import policies
 from soulseer.domain.errors import SoulSeerError
+from soulseer.gateways.agora_channels import ChannelsRefused, ChannelsUnavailable
 from soulseer.gateways.issuer import Issuer
 from soulseer.gateways.stripe import StripeRefused
 from soulseer.jobs.schedule import QUEUES
@@ -147,7 +148,14 @@ def agora() -> str:
     gateway = gateways.current().agora
     if not gateway.configured:
         raise Sick("AGORA_APP_ID and AGORA_SECURITY_CERTIFICATE must be 32 hexadecimal digits each")
-    return f"tokens of version {gateway.version}"
+    channels = gateways.current().channels
+    if not channels.configured:
+        return f"tokens of version {gateway.version}; nobody is removed from a call (AGORA_CUSTOMER_ID is not set)"
+    try:
+        channels.check()
+    except (ChannelsUnavailable, ChannelsRefused) as error:
+        raise Sick(f"{error.title}: {error.detail}") from error
+    return f"tokens of version {gateway.version}; who stays in a call is removed"
 
 
 def calls() -> str:

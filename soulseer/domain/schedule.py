@@ -56,6 +56,13 @@ PLANS: tuple[JobPlan, ...] = (
         supports_dry_run=True,
     ),
     JobPlan(
+        name="remove_from_channels",
+        seconds=lambda: 30,
+        queue="sessions",
+        purpose="Removes from their channel at Agora who stays there after paid time or the reading is over.",
+        supports_dry_run=True,
+    ),
+    JobPlan(
         name="tend_waiting",
         seconds=lambda: 15,
         queue="sessions",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from soulseer.gateways.agora import AgoraGateway
+from soulseer.gateways.agora_channels import ChannelGateway
 from soulseer.gateways.identity import IdentityGateway
 from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
@@ -21,6 +22,7 @@ class Gateways:
     queue: QueueGateway
     stripe: StripeGateway
     agora: AgoraGateway
+    channels: ChannelGateway
     signals: SignalGateway
     mail: MailGateway
     storage: StorageGateway

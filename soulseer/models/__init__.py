@@ -2,6 +2,7 @@
 
 from soulseer.models import (
     auto_reload,
+    channel_removals,
     connections,
     disputes,
     earnings,
@@ -29,6 +30,7 @@ from soulseer.models import (
 __all__ = [
     "auto_reload",
     "connections",
+    "channel_removals",
     "disputes",
     "earnings",
     "favourites",

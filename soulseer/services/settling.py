@@ -24,6 +24,7 @@ from soulseer.models.readings import LiveParticipant, ReadingSession, ReadingSes
 from soulseer.services import (
     billing,
     billing_stops,
+    channel_removals,
     connections,
     ledger,
     promotion_spending,
@@ -196,6 +197,7 @@ def pause(
         cause=cause,
         details=details,
     )
+    channel_removals.paid_time_over(session, cause, effective, recorded)
     # A move of its own to the database, which knows no way from active to what may follow in this transaction.
     db.session.flush()
 
@@ -245,6 +247,7 @@ def finish(
     )
     db.session.execute(delete(LiveParticipant).where(LiveParticipant.reading_session_id == session.id))
     ringing.ended(session, recorded)
+    channel_removals.session_over(session, effective, recorded)
     session_id = session.id
     after_commit(lambda: _after_end(session_id))
 

@@ -71,6 +71,7 @@ def test_a_sound_production_environment_is_taken(sound: pytest.MonkeyPatch) -> N
         ("AUTH0_DOMAIN", ""),
         ("STRIPE_WEBHOOK_SIGNING_SECRET", ""),
         ("AGORA_SECURITY_CERTIFICATE", "not hexadecimal"),
+        ("AGORA_API_BASE", "http://api.agora.example"),
         ("ALLOWED_HOSTS", ""),
         ("GRACE_SECONDS", "soon"),
         ("READER_SHARE", "1.2"),
@@ -91,6 +92,18 @@ def test_a_missing_or_weak_setting_stops_the_start(
         load_settings()
     assert len(refused.value.faults) == 1, refused.value.faults
     assert refused.value.faults[0].startswith(f"{variable}:")
+
+
+@pytest.mark.parametrize(("given", "missing"), [("ID", "SECRET"), ("SECRET", "ID")])
+def test_agoras_customer_comes_whole_or_not_at_all(
+    sound: pytest.MonkeyPatch, given: str, missing: str
+) -> None:
+    assert load_settings().agora_api_base == "https://api.agora.io"
+    sound.setenv(f"AGORA_CUSTOMER_{given}", "x")
+    with pytest.raises(SettingsError, match=f"^AGORA_CUSTOMER_{missing}: missing"):
+        load_settings()
+    sound.setenv(f"AGORA_CUSTOMER_{missing}", "y")
+    load_settings()
 
 
 def test_plain_http_to_an_issuer_is_for_loopback_only(sound: pytest.MonkeyPatch) -> None:
