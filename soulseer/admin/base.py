@@ -18,6 +18,7 @@ from soulseer.admin.formats import DASH, moment
 from soulseer.db import transaction
 from soulseer.domain import clock
 from soulseer.domain.errors import Forbidden, NotFound, NotSignedIn, SoulSeerError
+from soulseer.services import own_account
 from soulseer.services.console import LARGEST, Listed, Window
 from soulseer.services.console_actions import reason_given
 
@@ -42,10 +43,12 @@ class Guarded(BaseView):
         raise Forbidden("Your role does not include this page.")
 
     def actor(self, action: str) -> int:
-        """The id of the member of staff who does ``action``. Raises Forbidden."""
+        """The id of the member of staff who does ``action``; from here on, nothing about themselves. Raises Forbidden."""
         if not permissions.may_do(action, current_user.roles):
             raise Forbidden("Your role does not include this.")
-        return int(current_user.id)
+        actor_id = int(current_user.id)
+        own_account.acting(actor_id)
+        return actor_id
 
     def render(self, template: str, **kwargs: Any) -> str:
         kwargs.setdefault("now", clock.now())
@@ -155,7 +158,7 @@ class ListView(Guarded, BaseModelView):
     ) -> tuple[Any, Any]:
         chosen: list[ListFilter] = self._filters or []
         criteria = {chosen[index].field: chosen[index].clean(value) for index, _, value in filters or ()}
-        window = Window(page_size or self.page_size, _cursor("before"), _cursor("after"))
+        window = Window(page_size or self.page_size, cursor("before"), cursor("after"))
         found = self.rows(window, **criteria)
         here = ViewArgs(page_size=page_size, filters=filters)
         self._template_args.update(
@@ -193,7 +196,7 @@ class ListView(Guarded, BaseModelView):
         return self.get_url(".index_view", **arguments, **view_args.extra_args)
 
 
-def _cursor(name: str) -> int | None:
+def cursor(name: str) -> int | None:
     """A place in the list from the address; nonsense is none."""
     value = request.args.get(name, "")
     return (

@@ -63,6 +63,14 @@ def people(
     return listed(query, Person.id, window)
 
 
+def person(person_id: int) -> Person:
+    """The person's row, for the head of each part of their page. Two statements. Raises NotFound."""
+    found = db.session.get(Person, person_id)
+    if found is None:
+        raise NotFound(f"There is no person {person_id}.")
+    return found
+
+
 def known(person_id: int) -> Known:
     """One person. Five statements. Raises NotFound."""
     row = db.session.execute(

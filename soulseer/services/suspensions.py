@@ -14,6 +14,7 @@ from soulseer.models.moderation import ModerationAction, ModerationCase
 from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import LiveParticipant
+from soulseer.models.staff_care import StaffSuspension
 from soulseer.services import audit, reader_gates, readings
 
 Before = dict[str, Any]
@@ -76,6 +77,17 @@ def lift(
     audit.record("person.suspension_lifted", "person", person_id, now, actor_id=actor_id, reason=reason)
 
 
+def of_staff(person_id: int) -> StaffSuspension | None:
+    """What staff decided without a case and has not been lifted, locked; None where there is nothing."""
+    found: StaffSuspension | None = db.session.scalar(
+        select(StaffSuspension)
+        .where(StaffSuspension.person_id == person_id, StaffSuspension.lifted_at.is_(None))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return found
+
+
 def due(now: datetime) -> list[int]:
     """The people whose suspension's end has come."""
     return list(
@@ -88,6 +100,11 @@ def end_of_time(person_id: int, now: datetime) -> bool:
     person = _locked(person_id)
     if person.suspended_until is None or person.suspended_until > now:
         return False
+    row = of_staff(person_id)
+    if row is not None and row.at == person.suspended_at:
+        row.lifted_at = now
+        lift(person_id, row.before, "Its time is over.", now, actor_id=None, over=True)
+        return True
     details = db.session.scalar(
         select(ModerationAction.details)
         .join(ModerationCase, ModerationCase.id == ModerationAction.case_id)

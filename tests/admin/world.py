@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
+from soulseer.admin.person_sections import TABS
 from soulseer.db import db, transaction
 from soulseer.domain import clock
 from soulseer.models.ledger import LedgerAlert, LedgerTransaction
@@ -72,7 +73,7 @@ class World:
                 f"/admin/sessions/{self.live}/",
                 f"/admin/sessions/{self.over}/",
             ],
-            "people": ["/admin/people/", f"/admin/people/{self.client}/"],
+            "people": ["/admin/people/", *self.person_pages()],
             "cases": ["/admin/cases/", f"/admin/cases/{self.case}/"],
             "applications": [
                 "/admin/applications/",
@@ -114,6 +115,14 @@ class World:
         }
 
     def actions(self) -> dict[str, str]:
+    def person_pages(self) -> list[str]:
+        """Every part of a person's page, of a client and of a reader."""
+        return [
+            f"/admin/people/{person}/{part}"
+            for person in (self.client, self.paid_reader)
+            for part in ("", *(f"{name}/" for name in TABS if name))
+        ]
+
         """Every address that changes something, by its action in the matrix."""
         return {
             "decide_case": f"/admin/cases/{self.case}/decide/",
@@ -143,6 +152,12 @@ class World:
             "cancel_refund": f"/admin/refunds/{self.refund}/cancel/",
             "stop_spending": f"/admin/people/{self.client}/stop-spending/",
             "let_spend": f"/admin/people/{self.client}/let-spend/",
+            "suspend_person": f"/admin/people/{self.client}/suspend/",
+            "lift_suspension": f"/admin/people/{self.client}/lift/",
+            "end_person_reading": f"/admin/people/{self.client}/end-reading/",
+            "note_person": f"/admin/people/{self.client}/notes/add/",
+            "withdraw_note": f"/admin/people/{self.client}/notes/1/withdraw/",
+            "end_logins": f"/admin/people/{self.client}/end-logins/",
             "retry_payout": f"/admin/payouts/{self.payout}/retry/",
             "pause_payouts": f"/admin/payout-accounts/{self.paid_reader}/pause/",
             "resume_payouts": f"/admin/payout-accounts/{self.paid_reader}/resume/",
