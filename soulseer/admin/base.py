@@ -18,7 +18,6 @@ from soulseer.admin.formats import DASH, moment
 from soulseer.db import transaction
 from soulseer.domain import clock
 from soulseer.domain.errors import Forbidden, NotFound, NotSignedIn, SoulSeerError
-from soulseer.services import own_account
 from soulseer.services.console import LARGEST, Listed, Window
 from soulseer.services.console_actions import reason_given
 
@@ -43,12 +42,10 @@ class Guarded(BaseView):
         raise Forbidden("Your role does not include this page.")
 
     def actor(self, action: str) -> int:
-        """The id of the member of staff who does ``action``; from here on, nothing about themselves. Raises Forbidden."""
+        """The id of the member of staff who does ``action``. Raises Forbidden."""
         if not permissions.may_do(action, current_user.roles):
             raise Forbidden("Your role does not include this.")
-        actor_id = int(current_user.id)
-        own_account.acting(actor_id)
-        return actor_id
+        return int(current_user.id)
 
     def render(self, template: str, **kwargs: Any) -> str:
         kwargs.setdefault("now", clock.now())
