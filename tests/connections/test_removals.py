@@ -111,6 +111,9 @@ def test_both_are_removed_at_once_when_the_money_is_over_and_may_come_back(agora
     ]
     queue = gateways.current().queue.queue("sessions")
     assert any(name.startswith(f"remove_from_channels-{call.id}-money_over") for name in queue.job_ids)
+    ids = [row.id for row in rows()]
+    dry = remove_from_channels.run(JobContext(now=at(71), dry_run=True))
+    assert (dry, agora.asked) == ({"dry_run": True, "removals": ids}, [])
     assert run(71) == {"done": 2}
     assert agora.asked == [
         {
