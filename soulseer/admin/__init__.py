@@ -13,6 +13,7 @@ from soulseer.admin.cases import CasesView
 from soulseer.admin.dashboard import DashboardView, IndexView
 from soulseer.admin.disputes import DisputesView
 from soulseer.admin.jobs import JobsView
+from soulseer.admin.matrix import PermissionsView
 from soulseer.admin.payouts import PayoutAccountsView, PayoutsView
 from soulseer.admin.people import PeopleView
 from soulseer.admin.promotions import PromotionsView
@@ -56,4 +57,5 @@ def init_admin(app: Flask, *, environment: str) -> None:
         RunsView("Runs", "Operations"),
         WebhooksView("Webhook inbox", "Operations"),
         AuditView("Audit log", "Operations"),
+        PermissionsView(),
     )

@@ -18,6 +18,7 @@ from soulseer.admin.formats import DASH, moment
 from soulseer.db import transaction
 from soulseer.domain import clock
 from soulseer.domain.errors import Forbidden, NotFound, NotSignedIn, SoulSeerError
+from soulseer.services import own_account
 from soulseer.services.console import LARGEST, Listed, Window
 from soulseer.services.console_actions import reason_given
 
@@ -45,7 +46,9 @@ class Guarded(BaseView):
         """The id of the member of staff who does ``action``. Raises Forbidden."""
         if not permissions.may_do(action, current_user.roles):
             raise Forbidden("Your role does not include this.")
-        return int(current_user.id)
+        actor_id = int(current_user.id)
+        own_account.acting(actor_id)
+        return actor_id
 
     def render(self, template: str, **kwargs: Any) -> str:
         kwargs.setdefault("now", clock.now())

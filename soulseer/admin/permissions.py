@@ -1,6 +1,10 @@
 """Who may see and do what in the back office: the one matrix. Tests crawl every address by every role against it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from soulseer.domain.policies import Policies
 
 STAFF = frozenset({"support", "moderator", "finance", "ops", "admin"})
 SUPPORT, MODERATOR, FINANCE, OPS, ADMIN = "support", "moderator", "finance", "ops", "admin"
@@ -30,6 +34,7 @@ PAGES: dict[str, frozenset[str]] = {
     "runs": frozenset({OPS, ADMIN}),
     "webhooks": frozenset({FINANCE, OPS, ADMIN}),
     "audit": frozenset({ADMIN}),
+    "permissions": STAFF,
 }
 
 # By action: each is a POST with a reason and an audit row.
@@ -87,6 +92,45 @@ ACTIONS: dict[str, frozenset[str]] = {
 def may_see(page: str, roles: Iterable[str]) -> bool:
     """Whether a holder of ``roles`` may open ``page``."""
     return not PAGES[page].isdisjoint(roles)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """An amount in dollars that bounds an ``action`` of ``roles``; ``words`` say what happens beyond it. The services
+    hold it; ``amount`` reads it where they do."""
+
+    action: str
+    roles: frozenset[str]
+    amount: Callable[[Policies], Decimal]
+    words: str
+
+
+LIMITS: tuple[Limit, ...] = (
+    Limit(
+        "make_refund",
+        frozenset({SUPPORT, FINANCE, ADMIN}),
+        lambda now: now.refund.approval_limit,
+        "above it, for one thing altogether, a second person must approve",
+    ),
+    Limit(
+        "grant_promotion",
+        frozenset({SUPPORT}),
+        lambda now: now.promotion.support_limit,
+        "the most that support may give one person in 24 hours",
+    ),
+    Limit(
+        "grant_promotion",
+        frozenset({FINANCE, ADMIN}),
+        lambda now: now.promotion.maximum,
+        "the most in one grant",
+    ),
+    Limit(
+        "approve_difference",
+        frozenset({FINANCE, ADMIN}),
+        lambda now: now.reconciliation.approval_limit,
+        "above it, a second person must approve",
+    ),
+)
 
 
 def may_do(action: str, roles: Iterable[str]) -> bool:

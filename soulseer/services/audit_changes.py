@@ -27,6 +27,7 @@ from soulseer.models.reconciliation import ReconciliationDifference
 from soulseer.models.refunds import Refund
 from soulseer.models.subscriptions import Subscription
 from soulseer.models.switches import BillingStop
+from soulseer.services import own_account
 
 # By the audit's name of a thing: its table.
 THINGS: Mapping[str, Any] = {
@@ -54,8 +55,8 @@ LEFT_OUT = frozenset(
         "proposal", "sample", "specialties", "payload", "rank", "next_check_at", "next_attempt_at",
     }
 )  # fmt: skip
-# Whom a row is about, by the first of these that it has.
-WHOM = ("person_id", "client_id", "author_id", "owner_id")
+# Whom a row is about: the first of these that it has; it concerns all of them.
+WHOM = ("person_id", "client_id", "author_id", "owner_id", "reader_id")
 LONGEST = 500
 _CHANGES = "audit_changes"
 
@@ -97,6 +98,8 @@ def _fill(session: Session, entry: AuditEntry, kept: Mapping[Any, dict[str, list
     number = entry.object_id
     if not (number.isascii() and number.isdigit()):
         return
+    if entry.actor_id is not None and own_account.is_watched(session, entry):
+        own_account.refuse(entry.actor_id, whom_it_concerns(session, entry.object_type, int(number)))
     key = inspect(THINGS[entry.object_type]).identity_key_from_primary_key((int(number),))
     changed = {name: pair for name, pair in kept.get(key, {}).items() if pair[0] != pair[1]}
     if changed and entry.before is None and entry.after is None:
@@ -104,6 +107,17 @@ def _fill(session: Session, entry: AuditEntry, kept: Mapping[Any, dict[str, list
         entry.after = {name: pair[1] for name, pair in changed.items()}
     if entry.subject_id is None:
         entry.subject_id = int(number) if entry.object_type in ("person", "reader") else _whom(session, key)
+
+
+def whom_it_concerns(session: Session, object_type: str, number: int) -> set[int]:
+    """Everybody whom the thing concerns, of a reading both sides; read where it was not yet."""
+    with session.no_autoflush:
+        row = session.get(THINGS[object_type], number)
+        reading = getattr(row, "reading_session_id", None)
+        rows = [row, session.get(ReadingSession, reading) if reading else None]
+    found = {getattr(each, name, None) for each in rows for name in WHOM}
+    found.add(number if object_type in ("person", "reader") else None)
+    return {each for each in found if each is not None}
 
 
 def _whom(session: Session, key: Any) -> int | None:

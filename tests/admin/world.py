@@ -111,6 +111,7 @@ class World:
             "jobs": ["/admin/jobs/", "/admin/jobs/billing_tick/"],
             "runs": ["/admin/runs/", f"/admin/runs/{self.run}/"],
             "webhooks": ["/admin/webhooks/", f"/admin/webhooks/{self.webhook}/"],
+            "permissions": ["/admin/permissions/"],
             "audit": ["/admin/audit/", f"/admin/audit/{self.audit}/"],
         }
 
