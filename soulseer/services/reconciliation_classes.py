@@ -175,10 +175,12 @@ def _unheard(facts: Facts, words: str, asked: bool) -> Finding:
     if facts.top_up is None:
         return Finding("missing_webhook", words, _on_the_house(facts))
     mended = "Asking again changed nothing: book it for the client, as owed or given back."
+    # What comes back goes to the wallet, which pays what is owed: it may have been paid meanwhile.
+    other = A.CLIENT_WALLET if facts.gap > 0 else A.CLIENT_RECEIVABLE
     return Finding(
         "missing_webhook",
         words,
-        against(facts, TransferKind.ADJUSTMENT, A.CLIENT_RECEIVABLE, facts.top_up.person_id, mended),
+        against(facts, TransferKind.ADJUSTMENT, other, facts.top_up.person_id, mended),
     )
 
 

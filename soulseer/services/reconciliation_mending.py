@@ -23,6 +23,7 @@ from soulseer.services.reconciliation_proposals import Proposal
 
 OBJECT = "reconciliation_difference"
 OF_CLIENTS = (AccountKind.CLIENT_WALLET.value, AccountKind.CLIENT_RECEIVABLE.value)
+DEBTS = (AccountKind.CLIENT_RECEIVABLE.value, AccountKind.READER_RECEIVABLE.value)
 
 
 def fingerprint(proposal: Proposal | None) -> str:
@@ -74,6 +75,8 @@ def approve(difference_id: int, previewed: str, actor_id: int, reason: str, now:
         actor_id=actor_id,
         memo=f"Difference {row.id}: {proposal['words']}",
     )
+    if _overpaid(proposal):
+        raise Conflict("What is owed was paid meanwhile. The next comparison proposes another entry.")
     # What came in pays what was owed, and what is owed stops spending, as with any movement.
     for client_id in clients:
         holds.pay_debt(client_id, now)
@@ -157,6 +160,15 @@ def _live(difference_id: int) -> ReconciliationDifference:
     if row.state not in ("open", "explained"):
         raise Conflict(f"Difference {difference_id} is {row.state} already.")
     return row
+
+
+def _overpaid(proposal: Proposal) -> bool:
+    """Whether somebody's debt would be more than paid: money that its owner could not spend."""
+    return any(
+        ledger.balance(AccountKind(each["account"]), each["owner_id"]) > 0
+        for each in proposal["entries"]
+        if each["account"] in DEBTS
+    )
 
 
 def _posting(entry: dict[str, Any], now: datetime) -> ledger.Posting:

@@ -49,18 +49,18 @@ def against(
 
 def take_back(movement: Movement, words: str) -> Proposal:
     """The movement the other way round."""
-    parts = [_payable(side.account, side.owner_id, side.balance, -side.cents) for side in movement.sides]
+    parts = [
+        part
+        for side in movement.sides
+        for part in _payable(side.account, side.owner_id, side.balance, -side.cents)
+    ]
     return entry(TransferKind.ADJUSTMENT, words, parts, reverses_id=movement.id)
 
 
 def from_person(facts: Facts, side: Side, words: str) -> Proposal:
     """Book the gap for the one whom the movement was about."""
-    account, owner_id, cents = _payable(side.account, side.owner_id, side.balance, facts.gap)
-    return entry(
-        TransferKind.ADJUSTMENT,
-        words,
-        [(AccountKind.STRIPE_CLEARING, None, -facts.gap), (account, owner_id, cents)],
-    )
+    parts = _payable(side.account, side.owner_id, side.balance, facts.gap)
+    return entry(TransferKind.ADJUSTMENT, words, [(AccountKind.STRIPE_CLEARING, None, -facts.gap), *parts])
 
 
 _OWED = {
@@ -71,9 +71,20 @@ _OWED = {
 }
 
 
-def _payable(account: AccountKind, owner_id: int | None, balance: int, cents: int) -> Part:
-    """What an account cannot pay any more is owed from then on: nobody's balance falls below its floor."""
+_BEYOND_DEBT = {
+    AccountKind.CLIENT_RECEIVABLE: AccountKind.CLIENT_WALLET,
+    AccountKind.READER_RECEIVABLE: AccountKind.READER_EARNINGS_AVAILABLE,
+}
+
+
+def _payable(account: AccountKind, owner_id: int | None, balance: int, cents: int) -> list[Part]:
+    """What an account cannot pay any more is owed from then on: nobody's balance falls below its floor. What comes back
+    beyond a debt is its owner's to spend: nobody is owed by what they owe."""
     floor = CHART[account].floor_cents
     if floor is not None and cents < 0 and balance + cents < floor:
-        account = _OWED[account]
-    return account, owner_id, cents
+        return [(_OWED[account], owner_id, cents)]
+    if account not in _BEYOND_DEBT or cents < 0:
+        return [(account, owner_id, cents)]
+    to_debt = min(cents, max(-balance, 0))
+    parts = [(account, owner_id, to_debt), (_BEYOND_DEBT[account], owner_id, cents - to_debt)]
+    return [part for part in parts if part[2]]
