@@ -193,6 +193,7 @@ TAX_FORMS = {
     "w9": "W-9: I am a US person",
     "w8ben": "W-8BEN: I am not a US person",
 }
+TAX_FORM_NAMES = {code: words.partition(":")[0] for code, words in TAX_FORMS.items()}
 
 
 def tax_form_expires(form: str, signed: date) -> date | None:

@@ -27,6 +27,7 @@ PLACES = {
     "wallet": {"show": "/wallet/"},
     "membership": {"show": "/membership/"},
     "dashboard": {"show": "/dashboard/"},
+    "applications": {"show": "/apply/"},
     "auth": {"login": "/login", "logout": "/logout"},
     "admin": {"index": "/admin/dashboard/"},
 }
