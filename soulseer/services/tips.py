@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from soulseer.db import db
 from soulseer.domain import policies
@@ -23,10 +23,10 @@ from soulseer.domain.errors import (
 )
 from soulseer.domain.money import from_cents, parse_amount, split, to_cents
 from soulseer.domain.transfers import TransferKind
-from soulseer.models.people import Block, Person
+from soulseer.models.people import Person
 from soulseer.models.readers import ReaderProfile
 from soulseer.models.readings import ReadingSession
-from soulseer.services import earnings, holds, ledger, mail
+from soulseer.services import earnings, holds, ledger, mail, waiting
 
 
 @dataclass(frozen=True)
@@ -139,14 +139,6 @@ def _tippable(session_id: int, client_id: int) -> tuple[ReadingSession, str]:
         raise NotParticipant("Only the client of a reading gives a tip for it.")
     if session.activated_at is None:
         raise Conflict("This reading did not take place, so there is nobody to thank.")
-    if status != "verified" or suspended_at is not None or _blocked(client_id, session.reader_id):
+    if status != "verified" or suspended_at is not None or waiting.blocked(client_id, session.reader_id):
         raise Conflict(f"{reader_name} takes no tips at present.")
     return session, reader_name
-
-
-def _blocked(one: int, other: int) -> bool:
-    pairs = or_(
-        (Block.blocker_id == one) & (Block.blocked_id == other),
-        (Block.blocker_id == other) & (Block.blocked_id == one),
-    )
-    return db.session.scalar(select(Block.blocker_id).where(pairs).limit(1)) is not None
