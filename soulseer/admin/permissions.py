@@ -52,6 +52,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "open_gate": frozenset({SUPPORT, ADMIN}),
     "renew_paper": frozenset({SUPPORT, ADMIN}),
     "end_session": frozenset({SUPPORT, ADMIN}),
+    "report_session": STAFF,
     "retry_finalize": frozenset({SUPPORT, FINANCE, ADMIN}),
     "resolve_alert": frozenset({FINANCE, ADMIN}),
     "run_job": frozenset({OPS, ADMIN}),

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from flask import request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
+from soulseer.admin import timeline_picture
 from soulseer.admin.base import ListView
 from soulseer.admin.filters import Choice, Words, days
 from soulseer.admin.formats import badge, link, money
+from soulseer.domain import clock
+from soulseer.domain.moderation import REASONS_FOR_PEOPLE
 from soulseer.domain.readings import Modality, State
 from soulseer.services import (
     connection_evidence,
@@ -60,13 +64,18 @@ class SessionsView(ListView):
         return console_sessions.sessions(window, **criteria)
 
     def show(self, id: int) -> str:
-        case = console_sessions.case(id)
+        case, now = console_sessions.case(id), clock.now()
+        facts = console_timeline.facts_of(case.session)
+        connection = connection_evidence.of(case.session, facts.moves)
         return self.render(
             "admin/session.html",
             case=case,
-            moments=console_timeline.timeline(case.session),
-            connection=connection_evidence.of(case.session),
+            moments=console_timeline.timeline(facts),
+            connection=connection,
             audit=console_people.audit_of("reading_session", id),
+            reasons=REASONS_FOR_PEOPLE,
+            now=now,
+            **timeline_picture.shown(case.session, facts, connection, now, request.args.get("at", "")),
         )
 
     @expose("/<int:id>/end/", methods=("POST",))
@@ -87,5 +96,17 @@ class SessionsView(ListView):
         def deed(reason: str, now: Any) -> str:
             done = console_actions.retry_finalize(id, actor, reason, now)
             return f"Reading {id} is finalized." if done else f"Reading {id} still disagrees with the ledger."
+
+        return self.change(deed, lambda: self.show(id), self.get_url(".details_view", id=id))
+
+    @expose("/<int:id>/report/", methods=("POST",))
+    def report(self, id: int) -> ResponseReturnValue:
+        actor = self.actor("report_session")
+
+        def deed(reason: str, now: Any) -> str:
+            case_id = console_actions.report_session(
+                id, request.form.get("about", ""), request.form.get("because", ""), actor, reason, now
+            )
+            return f"Reported: it is case {case_id} of the moderators."
 
         return self.change(deed, lambda: self.show(id), self.get_url(".details_view", id=id))

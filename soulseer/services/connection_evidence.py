@@ -1,7 +1,7 @@
 """A session's connections for staff: what each side's pages measured, what Agora told, what was not served."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import TypeVar
 from soulseer.domain import policies
 from soulseer.domain.connections import REASONS, Absence, Notice, Sample
 from soulseer.domain.money import from_cents
-from soulseer.models.readings import ReadingSession
+from soulseer.models.readings import ReadingSession, ReadingSessionEvent
 from soulseer.services import connection_samples, connections
 
 Number = TypeVar("Number", int, Decimal)
@@ -35,23 +35,23 @@ class Measured:
 
 @dataclass(frozen=True)
 class Evidence:
-    """``credit`` is all that the session owes by it, dollars, fair credit of kept time included."""
+    """``credit`` is all that the session owes by it, dollars, fair credit of kept time included; ``samples`` by role."""
 
     measured: Sequence[Measured]
     notices: Sequence[Notice]
     out: Sequence[Absence]
     credit: Decimal
     reasons: dict[int, str]
+    samples: Mapping[str, Sequence[Sample]]
 
 
-def of(session: ReadingSession) -> Evidence:
-    """Everything that is kept of the session's connections. Four statements."""
-    found = connections.finding(session)
+def of(session: ReadingSession, events: Sequence[ReadingSessionEvent] | None = None) -> Evidence:
+    """Everything that is kept of the session's connections. Three statements, two where ``events`` were read before."""
+    samples = connection_samples.of(session.id)
+    found = connections.finding(session, events, samples)
     timeout = policies.current().reading.presence_timeout
-    measured = [
-        _sum(role, samples, timeout) for role, samples in connection_samples.of(session.id).items() if samples
-    ]
-    return Evidence(measured, found.notices, found.out, from_cents(found.credit_cents), REASONS)
+    measured = [_sum(role, told, timeout) for role, told in samples.items() if told]
+    return Evidence(measured, found.notices, found.out, from_cents(found.credit_cents), REASONS, samples)
 
 
 def _sum(role: str, samples: Sequence[Sample], timeout: timedelta) -> Measured:

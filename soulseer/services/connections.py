@@ -5,7 +5,7 @@ whoever left it and stayed away for longer than the presence time-out dropped as
 late for that makes no minute unpaid: what was not served is given back by a movement of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from soulseer.domain import policies
 from soulseer.domain.connections import (
     Absence,
     Notice,
+    Sample,
     Span,
     absences,
     credit_due,
@@ -97,13 +98,19 @@ def left_behind(now: datetime) -> list[int]:
     return list(rows)
 
 
-def finding(session: ReadingSession) -> Finding:
-    """The evidence of a session that is over, and what it owes. Three statements."""
-    events = db.session.scalars(
-        select(ReadingSessionEvent)
-        .where(ReadingSessionEvent.reading_session_id == session.id)
-        .order_by(ReadingSessionEvent.id)
-    ).all()
+def finding(
+    session: ReadingSession,
+    events: Sequence[ReadingSessionEvent] | None = None,
+    samples: Mapping[str, Sequence[Sample]] | None = None,
+) -> Finding:
+    """The evidence of a session that is over, and what it owes. Three statements, one less for each of ``events``
+    and ``samples`` (both complete, the oldest first) that the caller has read."""
+    if events is None:
+        events = db.session.scalars(
+            select(ReadingSessionEvent)
+            .where(ReadingSessionEvent.reading_session_id == session.id)
+            .order_by(ReadingSessionEvent.id)
+        ).all()
     spans = active_spans(events, session.covered_until)
     notices = notices_of(session.id)
     if not has_call(session) or not spans or session.activated_at is None:
@@ -112,7 +119,7 @@ def finding(session: ReadingSession) -> Finding:
     # Each side could write what it likes; what the reader's page tells is told against the reader's own interest.
     lost = [
         absence
-        for absence in lost_calls(connection_samples.of(session.id)["reader"], timeout)
+        for absence in lost_calls((samples or connection_samples.of(session.id))["reader"], timeout)
         for span in spans
         if span.since <= absence.since < span.until
     ]

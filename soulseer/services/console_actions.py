@@ -10,14 +10,15 @@ from sqlalchemy import func, select
 from soulseer import gateways
 from soulseer.db import after_commit, db
 from soulseer.domain import policies
-from soulseer.domain.errors import Conflict, InvalidInput, NotFound, PresenceUnavailable
+from soulseer.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, PresenceUnavailable
+from soulseer.domain.moderation import REASONS_FOR_PEOPLE
 from soulseer.domain.readings import Role, State
 from soulseer.domain.schedule import JobPlan
 from soulseer.domain.texts import clean_text
 from soulseer.gateways.presence import Signs
 from soulseer.models.ledger import LedgerAlert
 from soulseer.models.readings import ReadingSession
-from soulseer.services import audit, console_jobs, finalization, readings, settling
+from soulseer.services import audit, console_jobs, finalization, flags, readings, settling
 from soulseer.services.readings import Caller
 
 SHORTEST_REASON, LONGEST_REASON = 10, 500
@@ -51,6 +52,39 @@ def end_session(session_id: int, actor_id: int, reason: str, now: datetime, sign
         details=details,
     )
     return session
+
+
+def report_session(
+    session_id: int, about: str, because: str, actor_id: int, reason: str, now: datetime
+) -> int:
+    """Flag one side (``about``: client or reader) of a session as the house: the number of the moderators' case.
+
+    The same side for the same cause again is the same flag while its case is open. Raises NotFound, Forbidden for one's
+    own session, InvalidInput (``about``, ``because``).
+    """
+    session = db.session.get(ReadingSession, session_id)
+    if session is None:
+        raise NotFound(f"There is no reading {session_id}.")
+    sides = {Role.CLIENT.value: session.client_id, Role.READER.value: session.reader_id}
+    if about not in sides:
+        raise InvalidInput("about", "Say whom it is about: the client or the reader.")
+    if because not in {one.code for one in REASONS_FOR_PEOPLE}:
+        raise InvalidInput("because", "Choose what is wrong.")
+    if actor_id in sides.values():
+        raise Forbidden("Somebody else must report your own reading.")
+    flag = flags.raise_flag("session", session_id, None, because, reason, None, now, about_id=sides[about])
+    if flag.created_at == now:
+        details = {"about": about, "because": because, "case": flag.case_id}
+        audit.record(
+            "reading.reported",
+            "reading_session",
+            session_id,
+            now,
+            actor_id=actor_id,
+            reason=reason,
+            details=details,
+        )
+    return int(flag.case_id)
 
 
 def retry_finalize(session_id: int, actor_id: int, reason: str, now: datetime) -> bool:

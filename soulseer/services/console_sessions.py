@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, lazyload
 
 from soulseer.db import db
 from soulseer.domain.errors import NotFound
@@ -88,7 +88,7 @@ def _lines() -> Select:
 
 
 def case(session_id: int) -> Case:
-    """One session, complete but for its timeline. Two statements, and one for each person's roles. Raises NotFound."""
+    """One session, complete but for its timeline. Two statements. Raises NotFound."""
     row = db.session.execute(
         select(
             ReadingSession, Client, ReaderPerson, ReaderProfile, ClientAccount, ReaderAccount, ReadingReceipt
@@ -100,6 +100,8 @@ def case(session_id: int) -> Case:
         .join(ReaderAccount, ReaderAccount.id == ReadingSession.reader_account_id)
         .outerjoin(ReadingReceipt, ReadingReceipt.reading_session_id == ReadingSession.id)
         .where(ReadingSession.id == session_id)
+        # Nobody asks here which roles the two hold.
+        .options(lazyload(Client.role_rows), lazyload(ReaderPerson.role_rows))
         .execution_options(populate_existing=True)
     ).one_or_none()
     if row is None:

@@ -52,15 +52,42 @@ class Moment:
     paid_so_far: Decimal = Decimal("0.00")
 
 
-def timeline(session: ReadingSession) -> list[Moment]:
-    """All moments of a session, the oldest first. Four statements."""
-    events = _events(session.id)
-    bounds = [moment.at for moment in events]
+@dataclass(frozen=True)
+class Written:
+    """When a message was sent and by which side; what it says is not read."""
+
+    at: datetime
+    by_client: bool
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that is recorded of a session, each kind the oldest first: ``events`` and ``transactions`` as moments."""
+
+    events: Sequence[Moment]
+    charges: Sequence[Charge]
+    transactions: Sequence[Moment]
+    messages: Sequence[Written]
+
+    @property
+    def moves(self) -> list[ReadingSessionEvent]:
+        """The events as they are recorded."""
+        return [moment.event for moment in self.events if moment.event is not None]
+
+
+def facts_of(session: ReadingSession) -> Facts:
+    """Read all of it. Four statements."""
+    return Facts(_events(session.id), _charges(session.id), _transactions(session.id), _messages(session))
+
+
+def timeline(facts: Facts) -> list[Moment]:
+    """All moments of a session, the oldest first."""
+    bounds = [moment.at for moment in facts.events]
     moments = [
-        *events,
-        *_stretches(_charges(session.id), bounds),
-        *_transactions(session.id),
-        *_conversation(session, bounds),
+        *facts.events,
+        *_stretches(facts.charges, bounds),
+        *facts.transactions,
+        *_conversation(facts.messages, bounds),
     ]
     # At one instant: first the move, then the money, then the words.
     rank = {"event": 0, "minutes": 1, "transaction": 2, "messages": 3}
@@ -148,23 +175,22 @@ def _transactions(session_id: int) -> list[Moment]:
     ]
 
 
-def _conversation(session: ReadingSession, bounds: Sequence[datetime]) -> list[Moment]:
-    """How many messages each side wrote in each stretch; never what they say."""
+def _messages(session: ReadingSession) -> list[Written]:
     rows = db.session.execute(
         select(ReadingMessage.created_at, ReadingMessage.sender_id)
         .where(ReadingMessage.reading_session_id == session.id)
         .order_by(ReadingMessage.number)
         .limit(MOST_MESSAGES)
-    ).all()
+    )
+    return [Written(at, sender_id == session.client_id) for at, sender_id in rows]
+
+
+def _conversation(messages: Sequence[Written], bounds: Sequence[datetime]) -> list[Moment]:
+    """How many messages each side wrote in each stretch; never what they say."""
     moments = []
-    for stretch in _between(rows, bounds, lambda row: row.created_at):
-        from_client = sum(1 for row in stretch if row.sender_id == session.client_id)
+    for stretch in _between(messages, bounds, lambda message: message.at):
+        from_client = sum(message.by_client for message in stretch)
         moments.append(
-            Moment(
-                stretch[0].created_at,
-                "messages",
-                from_client=from_client,
-                from_reader=len(stretch) - from_client,
-            )
+            Moment(stretch[0].at, "messages", from_client=from_client, from_reader=len(stretch) - from_client)
         )
     return moments

@@ -138,6 +138,7 @@ class World:
             "open_gate": f"/admin/applications/{self.approved}/gates/listed/open/",
             "renew_paper": f"/admin/applications/{self.approved}/papers/tax_form/",
             "end_session": f"/admin/sessions/{self.live}/end/",
+            "report_session": f"/admin/sessions/{self.over}/report/",
             "retry_finalize": f"/admin/sessions/{self.over}/finalize/",
             "resolve_alert": f"/admin/alerts/{self.alert}/resolve/",
             "run_job": "/admin/jobs/billing_tick/run/",
