@@ -4,14 +4,16 @@ import uuid
 from datetime import date
 from typing import Any
 
-from flask import request
+from flask import redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from flask_login import current_user
 
 from soulseer.admin.base import ListView, cursor
 from soulseer.admin.filters import Choice, Words, days
 from soulseer.admin.formats import DASH, badge, link
 from soulseer.admin.person_sections import SECTIONS, TABS
+from soulseer.db import transaction
 from soulseer.domain import clock
 from soulseer.domain.errors import InvalidInput
 from soulseer.models.people import ROLES
@@ -21,6 +23,7 @@ from soulseer.services import (
     console_person,
     staff_care,
     staff_holds,
+    staff_views,
     suspensions,
 )
 from soulseer.services.console import Listed, Window
@@ -103,6 +106,29 @@ class PeopleView(ListView):
             return "The suspension is lifted; everything is as it was before."
 
         return self.change(deed, lambda: self.show(id), self.get_url(".details_view", id=id))
+
+    @expose("/<int:id>/view/", methods=("POST",))
+    def view_as(self, id: int) -> ResponseReturnValue:
+        """Look at the site as the person (blueprints/viewing.py): the browser is led to their front page."""
+        actor, login = self.actor("view_as"), current_user.login_id
+
+        def deed(reason: str, now: Any) -> str:
+            session[staff_views.KEY] = staff_views.start(id, actor, login, reason, now)
+            return "You see the site as this person does."
+
+        return self.change(deed, lambda: self.show(id), url_for("dashboard.show"))
+
+    @expose("/view/end/", methods=("POST",))
+    def end_view(self) -> ResponseReturnValue:
+        """Back to oneself; to the person's page. Without a view it only leads to the list."""
+        view_id = session.pop(staff_views.KEY, None)
+        person_id = None
+        if view_id is not None:
+            with transaction():
+                person_id = staff_views.end(view_id, int(current_user.id), clock.now())
+        if person_id is None:
+            return redirect(self.get_url(".index_view"), 303)
+        return redirect(self.get_url(".details_view", id=person_id), 303)
 
     @expose("/<int:id>/end-reading/", methods=("POST",))
     def end_reading(self, id: int) -> ResponseReturnValue:

@@ -47,6 +47,7 @@ from soulseer.blueprints import (
     security,
     stripe_webhook,
     tips,
+    viewing,
     waiting,
     wallet,
 )
@@ -112,6 +113,7 @@ def register_blueprints(app: Flask, csrf: CSRFProtect) -> None:
     )
     identity.init_identity(app)
     limits.init_limits(app)
+    app.before_request(viewing.refuse)
     app.before_request(access.protect_from_forgery)
     app.before_request(access.require_sign_in)
     rendering.init_rendering(app, sandbox=current.doors.sandbox)

@@ -9,6 +9,7 @@ from flask_login import LoginManager
 from itsdangerous import URLSafeTimedSerializer
 
 from soulseer import gateways
+from soulseer.blueprints import viewing
 from soulseer.blueprints.access import bearer_token
 from soulseer.db import transaction
 from soulseer.domain import clock
@@ -78,7 +79,7 @@ def by_cookie(login_id: str) -> SignedIn | None:
     if found is not None and found.suspended:
         g.suspended = True
         return None
-    return found
+    return viewing.seen_as(found) if found is not None else None
 
 
 def _found(login_id: uuid.UUID) -> SignedIn | None:

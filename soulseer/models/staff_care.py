@@ -1,5 +1,6 @@
-"""What staff wrote about people, and when they suspended them themselves (a moderator's decision is a case's action)."""
+"""What staff wrote about people, when they suspended them themselves, and when they looked at the site as them."""
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -57,3 +58,24 @@ class StaffSuspension(db.Model):  # type: ignore[name-defined, misc]
     before: Mapped[dict[str, Any]] = mapped_column(JSONB)
     lifted_at: Mapped[datetime | None] = mapped_column(Instant)
     lifted_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+
+class StaffView(db.Model):  # type: ignore[name-defined, misc]
+    """A member of staff looks at the site as somebody else, from ``started_at`` until ``ends_at`` or ``ended_at``.
+    ``login_id`` is the browser that may: in another one of theirs it holds nothing."""
+
+    __tablename__ = "staff_view"
+    __table_args__ = (
+        CheckConstraint("staff_id <> person_id", name="not_oneself"),
+        CheckConstraint("ends_at > started_at", name="ends"),
+        Index("ix_staff_view_person_id_id", "person_id", text("id DESC")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    login_id: Mapped[uuid.UUID]
+    reason: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -18,7 +18,7 @@ def test_the_crawl_knows_every_address(app: Flask) -> None:
     reached = {adapter.match(path)[0] for paths in world.pages().values() for path in paths}
     reached |= {adapter.match(path, method="POST")[0] for path in world.actions().values()}
     reached |= {adapter.match(path, method="POST")[0] for path in world.takes()}
-    reached |= {"admin.index", "admin.static", "admin_jobs.asked"}
+    reached |= {"admin.index", "admin.static", "admin_jobs.asked", "admin_people.end_view"}
     assert reached == {rule.endpoint for rule in app.url_map.iter_rules() if rule.rule.startswith("/admin")}
 
 

@@ -160,6 +160,7 @@ class World:
             "note_person": f"/admin/people/{self.client}/notes/add/",
             "withdraw_note": f"/admin/people/{self.client}/notes/1/withdraw/",
             "end_logins": f"/admin/people/{self.client}/end-logins/",
+            "view_as": f"/admin/people/{self.client}/view/",
             "retry_payout": f"/admin/payouts/{self.payout}/retry/",
             "pause_payouts": f"/admin/payout-accounts/{self.paid_reader}/pause/",
             "resume_payouts": f"/admin/payout-accounts/{self.paid_reader}/resume/",
