@@ -71,15 +71,12 @@ ACTIONS: dict[str, frozenset[str]] = {
     "dispute_accept": frozenset({FINANCE, ADMIN}),
     "dispute_write_off": frozenset({FINANCE, ADMIN}),
     "stop_spending": frozenset({SUPPORT, ADMIN}),
-    "let_spend": frozenset({SUPPORT, ADMIN}),
-    "retry_payout": frozenset({FINANCE, ADMIN}),
-    "pause_payouts": frozenset({SUPPORT, FINANCE, ADMIN}),
-    "resume_payouts": frozenset({FINANCE, ADMIN}),
-    "replay_event": frozenset({FINANCE, OPS, ADMIN}),
-    "replay_events": frozenset({FINANCE, OPS, ADMIN}),
     "suspend_person": frozenset({SUPPORT, ADMIN}),
     "lift_suspension": frozenset({SUPPORT, ADMIN}),
     "end_person_reading": frozenset({SUPPORT, ADMIN}),
+    "note_person": frozenset({SUPPORT, ADMIN}),
+    "withdraw_note": frozenset({SUPPORT, ADMIN}),
+    "end_logins": frozenset({SUPPORT, ADMIN}),
     "view_as": frozenset({SUPPORT, ADMIN}),
     "let_spend": frozenset({SUPPORT, ADMIN}),
     "retry_payout": frozenset({FINANCE, ADMIN}),
@@ -87,19 +84,11 @@ ACTIONS: dict[str, frozenset[str]] = {
     "resume_payouts": frozenset({FINANCE, ADMIN}),
     "replay_event": frozenset({FINANCE, OPS, ADMIN}),
     "replay_events": frozenset({FINANCE, OPS, ADMIN}),
-    "note_person": frozenset({SUPPORT, ADMIN}),
-    "withdraw_note": frozenset({SUPPORT, ADMIN}),
-    "end_logins": frozenset({SUPPORT, ADMIN}),
     "approve_difference": frozenset({FINANCE, ADMIN}),
     "explain_difference": frozenset({FINANCE, ADMIN}),
     "ask_about_difference": frozenset({FINANCE, ADMIN}),
     "close_day": frozenset({FINANCE, ADMIN}),
 }
-
-
-def may_see(page: str, roles: Iterable[str]) -> bool:
-    """Whether a holder of ``roles`` may open ``page``."""
-    return not PAGES[page].isdisjoint(roles)
 
 
 @dataclass(frozen=True)
@@ -139,6 +128,11 @@ LIMITS: tuple[Limit, ...] = (
         "above it, a second person must approve",
     ),
 )
+
+
+def may_see(page: str, roles: Iterable[str]) -> bool:
+    """Whether a holder of ``roles`` may open ``page``."""
+    return not PAGES[page].isdisjoint(roles)
 
 
 def may_do(action: str, roles: Iterable[str]) -> bool:
