@@ -40,6 +40,8 @@ class Recorded:
 
 def credit(top_up: TopUp, payment: Payment, now: datetime) -> Recorded:
     """Put the money of a locked top-up into the wallet, once; keep the card if that was agreed to; write a receipt."""
+    # The money may pay a debt: both accounts in one order, before either moves.
+    ledger.lock_accounts(holds.money_of(top_up.person_id))
     ledger.post(
         TransferKind.TOP_UP,
         f"top-up:{payment.name}",

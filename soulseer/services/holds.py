@@ -17,7 +17,7 @@ from soulseer.domain.disputes import OPEN
 from soulseer.domain.errors import SpendingFrozen
 from soulseer.domain.transfers import TransferKind
 from soulseer.models.disputes import Dispute, SpendingHold
-from soulseer.models.ledger import LedgerEntry
+from soulseer.models.ledger import LedgerAccount, LedgerEntry
 from soulseer.models.people import Person
 from soulseer.services import audit, ledger, mail, reload_notices
 
@@ -63,6 +63,20 @@ def owed(person_id: int) -> Decimal:
     return max(-ledger.balance(AccountKind.CLIENT_RECEIVABLE, person_id), Decimal("0.00"))
 
 
+def money_of(person_id: int) -> list[int]:
+    """The ids of a client's wallet and of what they owe: what comes in pays a debt."""
+    return list(
+        db.session.scalars(
+            select(LedgerAccount.id).where(
+                LedgerAccount.owner_id == person_id,
+                LedgerAccount.kind.in_(
+                    (AccountKind.CLIENT_WALLET.value, AccountKind.CLIENT_RECEIVABLE.value)
+                ),
+            )
+        )
+    )
+
+
 def lock_debt(person_id: int, now: datetime) -> tuple[int, int]:
     """The ids of the client's wallet and receivable, both locked in id order; opened where they were not."""
     kinds = (AccountKind.CLIENT_WALLET, AccountKind.CLIENT_RECEIVABLE)
@@ -75,7 +89,8 @@ def lock_debt(person_id: int, now: datetime) -> tuple[int, int]:
 def pay_debt(person_id: int, now: datetime) -> Decimal:
     """Pay what the client owes out of the wallet, as far as it goes: dollars paid. One statement where nothing is owed.
 
-    Call it in the transaction that credited the wallet, after the credit. Lifts the hold once nothing is owed.
+    Call it in the transaction that credited the wallet, after the credit; ``money_of`` was locked before that, so that
+    both accounts are locked in id order. Lifts the hold once nothing is owed.
     """
     if owed(person_id) == 0:
         return Decimal("0.00")

@@ -24,7 +24,6 @@ from soulseer.domain.errors import (
 )
 from soulseer.domain.refunds import BOOKED, GIVEN, Destination, Origin, RefundState
 from soulseer.domain.transfers import TransferKind
-from soulseer.models.ledger import LedgerAccount
 from soulseer.models.payments import TopUp
 from soulseer.models.refunds import Refund
 from soulseer.models.subscriptions import SubscriptionInvoice
@@ -149,24 +148,14 @@ def locked_plan(source: Source, amount: Decimal) -> Plan:
     """The plan as of now with every account that it may move locked; the source is locked before."""
     if source.kind == TOP_UP:
         person_id = db.session.get_one(TopUp, source.id).person_id
-        ledger.lock_accounts(money_of(person_id))
+        ledger.lock_accounts(holds.money_of(person_id))
     elif source.kind != INVOICE:
         whole = reversals.of(source)
         readers = [] if whole.reader_id is None else [whole.reader_id]
-        ledger.lock_accounts(money_of(whole.client_id), earnings_of=readers, credit_of=[whole.client_id])
-    return refund_plans.plan(source, amount)
-
-
-def money_of(person_id: int) -> list[int]:
-    """The ids of a client's wallet and of what they owe: a refund may pay a debt."""
-    return list(
-        db.session.scalars(
-            select(LedgerAccount.id).where(
-                LedgerAccount.owner_id == person_id,
-                LedgerAccount.kind.in_((A.CLIENT_WALLET.value, A.CLIENT_RECEIVABLE.value)),
-            )
+        ledger.lock_accounts(
+            holds.money_of(whole.client_id), earnings_of=readers, credit_of=[whole.client_id]
         )
-    )
+    return refund_plans.plan(source, amount)
 
 
 def _asked_before(actor_id: int, key: str) -> Refund | None:

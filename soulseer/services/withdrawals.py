@@ -107,7 +107,7 @@ def withdraw(person_id: int, amount: Decimal, now: datetime, *, key: str | None 
     (``amount``), IdempotencyMismatch.
     """
     _payments(person_id, lock=True)
-    ledger.lock_accounts(refunds.money_of(person_id))
+    ledger.lock_accounts(holds.money_of(person_id))
     earlier = None if key is None else _asked_before(person_id, key)
     if earlier is not None:
         if earlier.amount != amount:
