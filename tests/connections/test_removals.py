@@ -182,7 +182,6 @@ def test_what_may_pass_is_asked_again_ever_later_until_the_tokens_are_dead(
     first, second = rows()
     assert (first.next_check_at, first.attempts, second.attempts) == (at(35), 1, 0)
     assert str(status) in (first.error or "")
-    # New ones first: one that never succeeds keeps nobody waiting.
     assert run(36) == {"later": 1}
     assert [row.attempts for row in rows()] == [1, 1]
     assert run(42) == {"later": 1}
@@ -194,6 +193,17 @@ def test_what_may_pass_is_asked_again_ever_later_until_the_tokens_are_dead(
         assert run(30 + 1200) == {"given_up": 2}
         assert all(channel_removals.EXPIRED in (row.error or "") for row in rows())
         assert run(3000) == {}
+
+
+def test_one_that_never_succeeds_keeps_no_new_one_waiting(agora: Agora, app: Flask) -> None:
+    Call(app).start().do("end", "client", 30)
+    agora.status = 500
+    assert run(30) == run(30) == {"later": 1}
+    fresh = Call(app).start()
+    fresh.do("end", "client", 40)
+    seen, agora.status = len(agora.asked), 200
+    assert run(41) == {"done": 4}
+    assert [asked["cname"] == fresh.channel for asked in agora.asked[seen:]] == [True, True, False, False]
 
 
 def test_what_agora_refuses_is_given_up_at_once(agora: Agora, app: Flask) -> None:
