@@ -115,7 +115,6 @@ class World:
             "audit": ["/admin/audit/", f"/admin/audit/{self.audit}/"],
         }
 
-    def actions(self) -> dict[str, str]:
     def person_pages(self) -> list[str]:
         """Every part of a person's page, of a client and of a reader."""
         return [
@@ -124,6 +123,7 @@ class World:
             for part in ("", *(f"{name}/" for name in TABS if name))
         ]
 
+    def actions(self) -> dict[str, str]:
         """Every address that changes something, by its action in the matrix."""
         return {
             "decide_case": f"/admin/cases/{self.case}/decide/",
@@ -152,15 +152,15 @@ class World:
             "approve_refund": f"/admin/refunds/{self.refund}/approve/",
             "decline_refund": f"/admin/refunds/{self.refund}/decline/",
             "cancel_refund": f"/admin/refunds/{self.refund}/cancel/",
-            "stop_spending": f"/admin/people/{self.client}/stop-spending/",
-            "let_spend": f"/admin/people/{self.client}/let-spend/",
             "suspend_person": f"/admin/people/{self.client}/suspend/",
             "lift_suspension": f"/admin/people/{self.client}/lift/",
             "end_person_reading": f"/admin/people/{self.client}/end-reading/",
             "note_person": f"/admin/people/{self.client}/notes/add/",
             "withdraw_note": f"/admin/people/{self.client}/notes/1/withdraw/",
-            "end_logins": f"/admin/people/{self.client}/end-logins/",
             "view_as": f"/admin/people/{self.client}/view/",
+            "end_logins": f"/admin/people/{self.client}/end-logins/",
+            "stop_spending": f"/admin/people/{self.client}/stop-spending/",
+            "let_spend": f"/admin/people/{self.client}/let-spend/",
             "retry_payout": f"/admin/payouts/{self.payout}/retry/",
             "pause_payouts": f"/admin/payout-accounts/{self.paid_reader}/pause/",
             "resume_payouts": f"/admin/payout-accounts/{self.paid_reader}/resume/",
