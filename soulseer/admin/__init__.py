@@ -20,8 +20,8 @@ from soulseer.admin.promotions import PromotionsView
 from soulseer.admin.reconciliation import DaysView, DifferencesView, ReconciliationsView
 from soulseer.admin.refunds import RefundsView
 from soulseer.admin.runs import RunsView
-from soulseer.admin.sessions import SessionsView
 from soulseer.admin.search import SearchView
+from soulseer.admin.sessions import SessionsView
 from soulseer.admin.subscriptions import SubscriptionsView
 from soulseer.admin.top_ups import TopUpsView
 from soulseer.admin.transactions import TransactionsView
@@ -35,8 +35,8 @@ def init_admin(app: Flask, *, environment: str) -> None:
     admin = Admin(app, name="SoulSeer", index_view=IndexView(), theme=Bootstrap4Theme(fluid=True))
     admin.add_views(
         DashboardView(),
-        SessionsView("Readings", "People"),
         SearchView(),
+        SessionsView("Readings", "People"),
         PeopleView("People", "People"),
         CasesView("Cases", "People"),
         ApplicationsView("Applications", "People"),
