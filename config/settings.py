@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     flag_hide_weight: Decimal = Field(Decimal("2.00"), gt=0, le=1000, decimal_places=2)
     case_claim_minutes: int = Field(15, ge=1, le=1440)
     strike_days: int = Field(180, ge=1, le=3650)
+    # Unset: in production only.
+    staff_require_mfa: bool | None = None
+    staff_idle_minutes: int = Field(30, ge=1, le=1440)
     subscription_grace_days: int = Field(7, ge=0, le=90)
     rate_limits: bool = True
 
@@ -145,6 +148,11 @@ class Settings(BaseSettings):
     @property
     def production(self) -> bool:
         return self.app_env == "production"
+
+    @property
+    def second_factor(self) -> bool:
+        """Whether staff must have signed in with a second factor."""
+        return self.production if self.staff_require_mfa is None else self.staff_require_mfa
 
     @property
     def sqlalchemy_url(self) -> str:

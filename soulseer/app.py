@@ -143,6 +143,9 @@ def policies_of(settings: Settings) -> policies.Policies:
         media=policies.MediaPolicy(
             transport=settings.transport, ice_servers=settings.ice_servers, turn_secret=settings.turn_secret
         ),
+        staff=policies.StaffPolicy(
+            second_factor=settings.second_factor, idle=timedelta(minutes=settings.staff_idle_minutes)
+        ),
         moderation=policies.ModerationPolicy(
             hide_weight=int(settings.flag_hide_weight * 1000),
             claim=timedelta(minutes=settings.case_claim_minutes),

@@ -12,7 +12,7 @@ from flask_admin.model.base import ViewArgs
 from flask_login import current_user
 from wtforms import Form
 
-from soulseer.admin import permissions
+from soulseer.admin import permissions, presence
 from soulseer.admin.filters import ListFilter
 from soulseer.admin.formats import DASH, moment
 from soulseer.db import transaction
@@ -42,8 +42,12 @@ class Guarded(BaseView):
             raise NotSignedIn()
         raise Forbidden("Your role does not include this page.")
 
+    def _handle_view(self, name: str, **kwargs: Any) -> Any:
+        """Before every view: the role, then the sign-in itself."""
+        return super()._handle_view(name, **kwargs) or presence.refuse(self)
+
     def actor(self, action: str) -> int:
-        """The id of the member of staff who does ``action``. Raises Forbidden."""
+        """The id of the member of staff who does ``action``; from here on, nothing about themselves. Raises Forbidden."""
         if not permissions.may_do(action, current_user.roles):
             raise Forbidden("Your role does not include this.")
         actor_id = int(current_user.id)

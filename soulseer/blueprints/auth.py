@@ -26,12 +26,15 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 @blueprint.get("/login")
 @limited(SIGN_IN)
 def login() -> ResponseReturnValue:
-    """To the issuer, and back to ``next``, a path of this site."""
+    """To the issuer, and back to ``next``, a path of this site; ``anew`` also who is signed in, with a second factor."""
     target = local_path(request.args.get("next")) or "/dashboard/"
-    if current_user.is_authenticated:
+    anew = request.args.get("anew") == "1"
+    if current_user.is_authenticated and not anew:
         return redirect(target)
     hint = request.args.get("login_hint", "")
-    begun = gateways.current().identity.start(callback_url(), hint if 0 < len(hint) <= 254 else None)
+    begun = gateways.current().identity.start(
+        callback_url(), hint if 0 < len(hint) <= 254 else None, anew=anew
+    )
     pending = [*session.get(PENDING, []), [begun.state, begun.nonce, begun.code_verifier, target]]
     session[PENDING] = pending[-MOST_PENDING:]
     return redirect(begun.url)
@@ -74,7 +77,11 @@ def finish_sign_in() -> str:
             id_token=id_token,
             address=request.remote_addr,
             user_agent=request.user_agent.string,
+            second_factor=identity.second_factor,
         )
+        if current_user.is_authenticated and current_user.login_id is not None:
+            # Signed in anew: the sign-in that this browser had is over.
+            logins.end(current_user.login_id, now)
         found = logins.signed_in(login_id, now)
         if found is None or found.suspended:
             raise Suspended(

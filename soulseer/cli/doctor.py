@@ -186,6 +186,13 @@ def mail() -> str:
     return gateways.current().mail.check()
 
 
+def staff() -> str:
+    rules = policies.current().staff
+    minutes = int(rules.idle.total_seconds() // 60)
+    factor = "a second factor" if rules.second_factor else "no second factor (STAFF_REQUIRE_MFA)"
+    return f"the back office asks for {factor}, and to sign in again after {minutes} minutes away"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "database": database,
@@ -194,6 +201,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "workers": workers,
     "scheduler": scheduler,
     "openid": openid,
+    "staff": staff,
     "stripe": stripe,
     "agora": agora,
     "calls": calls,

@@ -19,6 +19,8 @@ class Identity:
     email: str | None = None
     email_verified: bool = False
     name: str | None = None
+    # Whether the issuer asked for a second factor at this sign-in.
+    second_factor: bool = False
 
 
 def handle_stem(identity: Identity) -> str:

@@ -126,6 +126,14 @@ class ModerationPolicy:
 
 
 @dataclass(frozen=True)
+class StaffPolicy:
+    """Who may be in the back office: whether a sign-in needs a second factor, and how long one may be away."""
+
+    second_factor: bool = False
+    idle: timedelta = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
 class DoorPolicy:
     """What the doors need of the settings: addresses that forms may lead to, and who may read the metrics."""
 
@@ -149,6 +157,7 @@ class Policies:
     files: FilePolicy = field(default_factory=FilePolicy)
     media: MediaPolicy = field(default_factory=MediaPolicy)
     moderation: ModerationPolicy = field(default_factory=ModerationPolicy)
+    staff: StaffPolicy = field(default_factory=StaffPolicy)
     doors: DoorPolicy = field(default_factory=DoorPolicy)
     # How long a plan's benefits stay after a payment for it failed.
     subscription_grace: timedelta = timedelta(days=7)

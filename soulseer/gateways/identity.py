@@ -16,6 +16,9 @@ from soulseer.gateways.issuer import TIMEOUT_SECONDS, Issuer
 from soulseer.gateways.tokens import claims_of
 
 SCOPE = "openid profile email"
+# What Auth0 takes in acr_values, and its amr says; the rest are RFC 8176's second factors.
+MULTI_FACTOR = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
+SECOND_FACTORS = frozenset({"mfa", "otp", "hwk", "swk", "sms", "sc"})
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,13 @@ class IdentityGateway:
         self._client_secret = client_secret
         self._audience = audience
 
-    def start(self, redirect_uri: str, login_hint: str | None = None) -> SignInStart:
-        """Begin a sign-in that comes back to ``redirect_uri``."""
+    def start(self, redirect_uri: str, login_hint: str | None = None, *, anew: bool = False) -> SignInStart:
+        """Begin a sign-in that comes back to ``redirect_uri``; ``anew`` has the issuer ask again, with a second factor."""
         endpoint = self.issuer.metadata()["authorization_endpoint"]
         nonce, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
         extra = {"login_hint": login_hint} if login_hint else {}
+        if anew:
+            extra |= {"acr_values": MULTI_FACTOR, "max_age": "0"}
         with self._session(redirect_uri) as session:
             url, state = session.create_authorization_url(
                 endpoint, code_verifier=verifier, nonce=nonce, **extra
@@ -115,4 +120,14 @@ class IdentityGateway:
             email=email if plain else None,
             email_verified=plain and claims.get("email_verified") is True,
             name=name if isinstance(name, str) and name.isprintable() else None,
+            second_factor=_second_factor(claims),
         )
+
+
+def _second_factor(claims: dict[str, Any]) -> bool:
+    """Whether ``amr`` names one (RFC 8176; Auth0 says mfa), or ``acr`` is the policy that we ask for."""
+    methods = claims.get("amr")
+    named = isinstance(methods, list) and not SECOND_FACTORS.isdisjoint(
+        method for method in methods if isinstance(method, str)
+    )
+    return named or claims.get("acr") == MULTI_FACTOR

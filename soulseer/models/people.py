@@ -2,8 +2,10 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from soulseer.db import db
@@ -82,6 +84,11 @@ class Login(db.Model):  # type: ignore[name-defined, misc]
     id_token: Mapped[str | None]
     address: Mapped[str | None]
     user_agent: Mapped[str | None]
+    # Whether the issuer said that a second factor was asked for; when it was last used in the back office.
+    second_factor: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    console_seen_at: Mapped[datetime | None] = mapped_column(Instant)
+    # A change that came when it had been away for too long: ``path`` and ``form``, to be sent again after a new sign-in.
+    console_draft: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
     person: Mapped[Person] = relationship(lazy="joined")
 

@@ -8,7 +8,7 @@ from sqlalchemy import Select, bindparam, select, update
 
 from soulseer.db import Read, db
 from soulseer.models.people import Login, Person
-from soulseer.services.people import COLUMNS, SignedIn, signed_in_from
+from soulseer.services.people import COLUMNS, SignedIn, caller_from
 
 LIFETIME = timedelta(days=14)
 
@@ -24,11 +24,23 @@ def speaking_for(columns: Select[Any]) -> Select[Any]:
     )
 
 
-_SIGNED_IN = Read(speaking_for(COLUMNS))
+_SIGNED_IN = Read(
+    speaking_for(
+        COLUMNS.add_columns(
+            _login.c.second_factor, _login.c.created_at.label("login_at"), _login.c.console_seen_at
+        )
+    )
+)
 
 
 def start(
-    person_id: int, now: datetime, *, id_token: str | None, address: str | None, user_agent: str | None
+    person_id: int,
+    now: datetime,
+    *,
+    id_token: str | None,
+    address: str | None,
+    user_agent: str | None,
+    second_factor: bool = False,
 ) -> uuid.UUID:
     """Record a sign-in; the id that its browser will carry."""
     login = Login(
@@ -39,6 +51,7 @@ def start(
         id_token=id_token,
         address=address,
         user_agent=(user_agent or "")[:400] or None,
+        second_factor=second_factor,
     )
     db.session.add(login)
     db.session.flush()
@@ -48,7 +61,18 @@ def start(
 def signed_in(login_id: uuid.UUID, now: datetime) -> SignedIn | None:
     """Whom this login speaks for, None once it has ended or expired. One statement."""
     row = _SIGNED_IN.first({"login_id": login_id, "now": now})
-    return None if row is None else signed_in_from(row, login_id)
+    if row is None:
+        return None
+    return caller_from(
+        row,
+        login_id,
+        hold=row.hold,
+        online=row.online,
+        waits=row.waits,
+        second_factor=row.second_factor,
+        login_at=row.login_at,
+        console_seen_at=row.console_seen_at,
+    )
 
 
 def end(login_id: uuid.UUID, now: datetime) -> str | None:

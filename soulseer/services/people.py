@@ -82,6 +82,10 @@ class SignedIn:
     hold: str | None = None
     online: bool = False
     waits: bool = False
+    # Of the login, for the back office: a second factor was asked for; when it began, and was last used there.
+    second_factor: bool = False
+    login_at: datetime | None = None
+    console_seen_at: datetime | None = None
 
     is_authenticated = True
     is_active = True

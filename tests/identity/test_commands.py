@@ -103,7 +103,7 @@ def test_the_doctor_names_what_is_missing(app) -> None:
     assert code == 1
     assert list(found) == list(doctor.CHECKS)
     assert {name for name, (state, _) in found.items() if state == "ok"} == {
-        "settings", "database", "migrations", "redis", "agora", "calls",
+        "settings", "database", "migrations", "redis", "staff", "agora", "calls",
     }  # fmt: skip
     assert {name for name, (state, _) in found.items() if state == "off"} == {"storage", "mail"}
     assert "flask jobs worker" in found["workers"][1]

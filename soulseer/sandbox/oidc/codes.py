@@ -23,6 +23,7 @@ class AuthorizationCode(AuthorizationCodeMixin):  # type: ignore[misc]
     code_challenge_method: str
     auth_time: int
     expires_at: float
+    second_factor: bool = True
 
     def get_redirect_uri(self) -> str:
         return self.redirect_uri
@@ -38,7 +39,7 @@ class AuthorizationCode(AuthorizationCodeMixin):  # type: ignore[misc]
 
     def get_amr(self) -> list[str]:
         # As Auth0 reports a sign-in with a password and a second factor.
-        return ["pwd", "mfa"]
+        return ["pwd", "mfa"] if self.second_factor else ["pwd"]
 
 
 class CodeStore:

@@ -68,6 +68,7 @@ def create_authorization_server(
                     code_challenge_method=data["code_challenge_method"],
                     auth_time=int(time.time()),
                     expires_at=time.monotonic() + LIFETIME_SECONDS,
+                    second_factor=settings.second_factor or "multi-factor" in data.get("acr_values", ""),
                 )
             )
 

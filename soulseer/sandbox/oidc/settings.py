@@ -7,7 +7,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProviderSettings:
-    """One provider with one registered client, the product."""
+    """One provider with one registered client, the product. ``second_factor``: every sign-in says that one was asked for;
+    else only those do whose ``acr_values`` wanted one."""
 
     issuer: str
     client_id: str
@@ -15,6 +16,7 @@ class ProviderSettings:
     audience: str
     app_base_url: str
     directory: Path
+    second_factor: bool = True
 
 
 def settings_from(environ: Mapping[str, str], directory: Path) -> ProviderSettings:
@@ -25,5 +27,6 @@ def settings_from(environ: Mapping[str, str], directory: Path) -> ProviderSettin
         raise ValueError("\n".join(f"{name} is not set" for name in missing))
     issuer, client_id, client_secret, audience, app_base_url = (environ[name] for name in names)
     return ProviderSettings(
-        issuer.rstrip("/"), client_id, client_secret, audience, app_base_url.rstrip("/"), directory
-    )
+        issuer.rstrip("/"), client_id, client_secret, audience, app_base_url.rstrip("/"), directory,
+        second_factor=environ.get("SANDBOX_SECOND_FACTOR", "1") != "0",
+    )  # fmt: skip
