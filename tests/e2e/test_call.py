@@ -207,6 +207,10 @@ def test_media_end_with_the_money_and_come_back_with_it(
         assert -0.25 < late <= 2, f"{side.name}: {late:.2f} s after the paid time"
     client.sees_state("Paused")
 
+    # On a phone as well nobody has to look for the way on, or for how long there is.
+    for part in ("[data-pause-top-up]", "[data-pause-clock]"):
+        expect(client.page.locator(part)).to_be_in_viewport(ratio=1)
+    client.check_accessibility()
     client.page.locator("[data-pause-top-up]").click()
     with client.context.expect_page() as opened:
         client.page.get_by_role("dialog").get_by_role("button", name="$10.00").click()
