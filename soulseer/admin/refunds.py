@@ -95,6 +95,7 @@ class RefundsView(ListView):
             refund=case.refund,
             source=source_link(case.row),
             state_of=state_badge,
+            borne_by=console_refunds.borne_by,
             audit=console_people.audit_of("refund", id),
         )
 
@@ -111,6 +112,7 @@ class RefundsView(ListView):
             source=link(PAGES[source.kind], str(source), console_refunds.shown_under(source)),
             typed=typed,
             state_of=state_badge,
+            borne_by=console_refunds.borne_by,
             request_key=str(uuid.uuid4()),
         )
 

@@ -1,6 +1,6 @@
 """Refunds for staff: the list and its queue, one with its entries, and what a new one would come to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,16 +10,19 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import aliased
 
 from soulseer.db import db
+from soulseer.domain import policies
+from soulseer.domain.accounts import AccountKind as A
 from soulseer.domain.errors import Conflict, InvalidInput, NotFound
 from soulseer.domain.money import parse_amount
 from soulseer.domain.refunds import RefundState
+from soulseer.models.payments import TopUp
 from soulseer.models.people import Person
 from soulseer.models.refunds import Refund
 from soulseer.models.subscriptions import SubscriptionInvoice
 from soulseer.services import refund_plans, refunds, reversals
 from soulseer.services.console import Listed, Window, listed, on_days, people_named
-from soulseer.services.refund_plans import Plan
-from soulseer.services.reversals import INVOICE, TO_CARD, Source
+from soulseer.services.refund_plans import Entry, Plan
+from soulseer.services.reversals import INVOICE, TO_CARD, TOP_UP, Source
 
 _client, _asker, _decider = aliased(Person), aliased(Person), aliased(Person)
 
@@ -69,6 +72,49 @@ class Draft:
     field: str = ""
     fault: str | None = None
     obstacle: str | None = None
+
+    @property
+    def limit(self) -> Decimal:
+        """What may be given back of one thing without a second person, dollars."""
+        return policies.current().refund.approval_limit
+
+    @property
+    def payment(self) -> TopUp | SubscriptionInvoice | None:
+        """What was paid by card at Stripe, where this goes back to the card. It was read for the plan."""
+        if self.source.kind == INVOICE:
+            return db.session.get(SubscriptionInvoice, self.source.id)
+        return db.session.get(TopUp, self.source.id) if self.source.kind == TOP_UP else None
+
+
+# Who gives what an account gives, in words; {who} is its owner.
+_BEARERS = {
+    A.PLATFORM_REVENUE: "The platform, out of its revenue",
+    A.PLATFORM_PROMOTIONS: "The platform, out of its promotions",
+    A.READER_EARNINGS_PENDING: "The reader {who}, out of pending earnings",
+    A.READER_EARNINGS_AVAILABLE: "The reader {who}, out of earnings that were ready for payout",
+    A.READER_RECEIVABLE: "The reader {who}, as a debt: it was paid out before, and is kept back from later earnings",
+    A.CLIENT_WALLET: "Nobody: the client {who} gets by card what the wallet held",
+}
+
+
+@dataclass(frozen=True)
+class Borne:
+    """Who gives ``amount`` dollars of a refund, in words for staff."""
+
+    words: str
+    amount: Decimal
+
+
+def borne_by(entries: Iterable[Entry | Mapping[str, Any]]) -> list[Borne]:
+    """Who bears a refund: every account that gives, in words; ``entries`` of a plan, or as kept with a refund."""
+    found = []
+    for entry in entries:
+        row = entry if isinstance(entry, Mapping) else vars(entry)
+        if row["amount"] < 0:
+            kind = A(row["account"])
+            words = _BEARERS.get(kind, kind.value.replace("_", " ").capitalize())
+            found.append(Borne(words.format(who=row["owner"] or row["owner_id"]), -row["amount"]))
+    return found
 
 
 def _refunds() -> Select:

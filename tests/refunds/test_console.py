@@ -12,7 +12,7 @@ from soulseer.models.mail import MailMessage
 from soulseer.models.operations import AuditEntry
 from soulseer.models.people import PersonRole
 from soulseer.models.refunds import Refund
-from soulseer.services import earnings
+from soulseer.services import console_refunds, earnings
 from tests.admin.conftest import Browser, browser, sign_in, statements  # noqa: F401 - a fixture
 from tests.factories import START, person
 from tests.money_in.conftest import Sandbox, in_threads
@@ -67,6 +67,13 @@ def test_below_the_limit_it_is_done_at_once(browser: Any) -> None:  # noqa: F811
     text = staff.get(f"/admin/refunds/new/{path}/", query_string={"minutes": "1"}).text
     for words in ("client wallet", "reader earnings pending", "platform revenue", "$7.00", "$3.00", "$90.00"):
         assert words in text, words
+    for words in (
+        "The reader ",
+        "out of pending earnings",
+        "The platform, out of its revenue",
+        "Within the limit of",
+    ):
+        assert words in text, words
     assert "Refund…" in staff.get(f"/admin/sessions/{room.id}/").text
     answer = ask(staff, path, minutes="1")
     assert (answer.status_code, answer.location) == (303, f"/admin/refunds/new/{path}/")
@@ -75,7 +82,26 @@ def test_below_the_limit_it_is_done_at_once(browser: Any) -> None:  # noqa: F811
     assert audits(1)[0][1:] == (staff.person_id, WHY)
     assert told() == ["refund_settled"]
     assert "1</a>" in staff.get("/admin/refunds/").text
+    assert "The platform, out of its revenue" in staff.get("/admin/refunds/1/").text
     clean()
+
+
+def test_who_bears_it_is_told_of_every_account_that_gives() -> None:
+    def entry(account: str, amount: str) -> dict[str, Any]:
+        return {"account": account, "owner": "luna", "owner_id": 7, "amount": dollars(amount)}
+
+    found = console_refunds.borne_by(
+        [
+            entry("client_wallet", "5.00"),
+            entry("reader_earnings_available", "-2.00"),
+            entry("reader_receivable", "-1.50"),
+            entry("platform_revenue", "-1.50"),
+        ]
+    )
+    assert [one.amount for one in found] == [dollars("2.00"), dollars("1.50"), dollars("1.50")]
+    assert "luna, out of earnings that were ready" in found[0].words
+    assert "luna, as a debt" in found[1].words
+    assert "luna" not in found[2].words
 
 
 def test_above_it_a_second_person(browser: Any) -> None:  # noqa: F811
