@@ -55,7 +55,7 @@ class Line:
 @dataclass(frozen=True)
 class Year:
     """A calendar year in the reader's time zone, dollars: what was paid out in it, what of payouts came back in it,
-    and what was earned in it less refunds."""
+    and what was earned in it less refunds before their release."""
 
     year: int
     payouts: int
