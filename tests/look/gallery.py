@@ -10,8 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
-from flask import Blueprint, Flask, flash, render_template, request
-from flask_login import LoginManager, UserMixin
+from flask import Blueprint, Flask, flash, g, render_template, request
+from flask_login import AnonymousUserMixin, LoginManager, UserMixin
 from flask_wtf import CSRFProtect
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -43,6 +43,12 @@ class Person(UserMixin):  # type: ignore[misc]
         self.roles = frozenset(roles)
 
 
+class Nobody(AnonymousUserMixin):  # type: ignore[misc]
+    """A visitor, for whom nothing rings either."""
+
+    online = waits = False
+
+
 PEOPLE = {
     "client": Person("quiet-otter", "client"),
     "reader": Person("luna", "reader"),
@@ -61,6 +67,7 @@ def reader(
         online=True,
         busy=len(rates) == 1,
         image_url=None,
+        free_minutes=0,
         rating_average=Decimal(average) if average else None,
         rating_count=count,
         rates=[{"modality": modality, "rate": Decimal(rate)} for modality, rate in rates.items()],
@@ -84,6 +91,7 @@ def create_gallery() -> Flask:
     app.config.update(SECRET_KEY="gallery" * 10, SEND_FILE_MAX_AGE_DEFAULT=0)
     CSRFProtect(app)
     login = LoginManager(app)
+    login.anonymous_user = Nobody
     login.request_loader(lambda seen: PEOPLE.get(seen.args.get("as", "")))
     app.add_template_filter(lambda amount: f"{'−' if amount < 0 else ''}${abs(amount):,.2f}", "money")
     app.add_template_filter(
@@ -95,7 +103,9 @@ def create_gallery() -> Flask:
     app.jinja_env.globals["nav_links"] = drawn(app.jinja_env, "components/navigation.html", "nav_links")
     components = app.jinja_env.get_template("components/readers.html")
     app.jinja_env.globals["reader_card"] = lambda *values: components.module.reader_card(*values)
+    app.jinja_env.globals["house_notices"] = lambda: SimpleNamespace(billing_stopped_at=None)
     app.context_processor(context)
+    app.before_request(looks_as_themselves)
     app.after_request(under_policy)
     for name, rules in PLACES.items():
         blueprint = Blueprint(name, __name__)
@@ -118,6 +128,11 @@ def context() -> dict[str, object]:
         "sandbox": request.args.get("sandbox") == "1",
         "wallet_balance": Decimal("42.07") if has_wallet else None,
     }
+
+
+def looks_as_themselves() -> None:
+    """No member of staff sees a page as somebody else here."""
+    g.viewing = None
 
 
 def under_policy(response):  # type: ignore[no-untyped-def]
