@@ -7,7 +7,7 @@ Revises: 0029
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.support import frozen, kept
+from migrations.support import frozen, kept, state_moves
 
 revision = "0030"
 down_revision = "0029"
@@ -19,6 +19,12 @@ PAUSE_CAUSES = (
     "billing_stopped",
 )  # fmt: skip
 FIGURES = ("charged", "revenue", "minutes", "sessions", "dropped", "sign_ups", "refunded")
+EVENT_MOVES = (
+    *((before, after) for before in ("received", "failed") for after in ("processed", "ignored", "quarantined")),
+    ("received", "failed"),
+    *((before, "received") for before in ("quarantined", "failed", "ignored")),
+    ("quarantined", "ignored"),
+)
 INSTANT = sa.DateTime(timezone=True)
 
 
@@ -114,6 +120,32 @@ def upgrade() -> None:
     )
     for table in ("person", "ledger_transaction", "reading_session"):
         op.create_index(f"ix_{table}_created_at", table, ["created_at"], postgresql_using="brin")
+
+
+    op.add_column("job_run", instant("discarded_at", nullable=True))
+    op.add_column("job_run", person("job_run", "discarded_by", nullable=True))
+    op.create_check_constraint(
+        op.f("ck_job_run_discarded"),
+        "job_run",
+        "(discarded_at IS NULL) = (discarded_by IS NULL) AND (discarded_at IS NULL OR outcome = 'failed')",
+    )
+    run = sa.ForeignKey("job_run.id", name=op.f("fk_ledger_transaction_job_run_id_job_run"))
+    op.add_column("ledger_transaction", sa.Column("job_run_id", sa.BigInteger(), run, nullable=True))
+    op.create_index(
+        "ix_ledger_transaction_job_run_id",
+        "ledger_transaction",
+        ["job_run_id"],
+        postgresql_where=sa.text("job_run_id IS NOT NULL"),
+    )
+    # A person may give up what was quarantined.
+    op.execute(state_moves("webhook_event", "status", EVENT_MOVES)[0])
+    op.add_column("webhook_event", sa.Column("object_id", sa.String(), nullable=True))
+    op.create_index(
+        "ix_webhook_event_object_id",
+        "webhook_event",
+        ["object_id"],
+        postgresql_where=sa.text("object_id IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:

@@ -21,6 +21,7 @@ from soulseer.services import (
     console_now,
     job_pauses,
     job_status,
+    missed_slots,
 )
 from soulseer.services.console import Window
 from soulseer.services.job_status import JobStatus
@@ -43,6 +44,7 @@ class JobsView(Guarded):
             leader=job_status.leader(),
             queues=console_now.queues(),
             stop=billing_stops.standing(),
+            missed=missed_slots.counts(now),
             given=request.form,
         )
 
@@ -56,6 +58,7 @@ class JobsView(Guarded):
             "admin/job.html",
             plan=plan,
             pause=job_pauses.of_job(plan.name, clock.now()),
+            missed=missed_slots.spans(plan, clock.now()),
             latest=clock.now() + job_pauses.LONGEST,
             # The same key again is the same run: two clicks ask once.
             key=_key(request.form.get("key", "")) or uuid.uuid4(),

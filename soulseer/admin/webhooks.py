@@ -45,11 +45,12 @@ class WebhooksView(ListView):
         Words("type", "Type", hint="checkout.session.completed"),
         Choice("came_by", "Came by", WEBHOOK_WAYS),
         Words("event", "Vendor’s id", hint="evt_…"),
+        Words("object", "About", hint="pi_…, cs_…, ch_…"),
         *days(),
     )
 
     list_template = "admin/webhooks.html"
-    replayable = replays.REPLAYABLE
+    replayable, given_up = replays.REPLAYABLE, replays.ASIDE
 
     def rows(self, window: Window, **criteria: Any) -> Listed:
         self._template_args["covered_until"] = event_pulls.covered_until()
@@ -69,6 +70,16 @@ class WebhooksView(ListView):
         def deed(reason: str, now: Any) -> str:
             replays.replay(id, actor, reason, now)
             return f"Event {id} is put back, and acted on again within moments."
+
+        return self.change(deed, lambda: self.show(id), self.get_url(".details_view", id=id))
+
+    @expose("/<int:id>/set-aside/", methods=("POST",))
+    def set_aside(self, id: int) -> ResponseReturnValue:
+        actor = self.actor("set_aside_event")
+
+        def deed(reason: str, now: Any) -> str:
+            replays.set_aside(id, actor, reason, now)
+            return f"Event {id} is set aside for good."
 
         return self.change(deed, lambda: self.show(id), self.get_url(".details_view", id=id))
 

@@ -118,6 +118,8 @@ class StripeEvent:
     type: str
     livemode: bool
     created: datetime | None = None
+    # What it is about: its object's own id (pi_…), None where it has none.
+    object_id: str | None = None
 
 
 def known(call: Callable[[], T]) -> T | None:
@@ -277,7 +279,13 @@ def _event(text: str) -> StripeEvent:
         or not isinstance(data.get("object"), dict)
     ):
         raise WebhookRejected("The event lacks livemode or its object.")
-    return StripeEvent(event_id, kind, livemode, instant_of(body.get("created")))
+    return StripeEvent(event_id, kind, livemode, instant_of(body.get("created")), id_of(data["object"]))
+
+
+def id_of(thing: Mapping[str, Any]) -> str | None:
+    """The id of an object of Stripe's, None where it has none that looks like one."""
+    found = thing.get("id")
+    return found if isinstance(found, str) and _EVENT_ID.fullmatch(found) else None
 
 
 def instant_of(seconds: object) -> datetime | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stripe import StripeClient
 
-from soulseer.gateways.stripe import StripeEvent, StripeGateway, instant_of
+from soulseer.gateways.stripe import StripeEvent, StripeGateway, id_of, instant_of
 
 LISTED_FOR = timedelta(days=30)
 _PAGE = 100
@@ -60,5 +60,6 @@ class _AsSent:
 
 
 def _listed(item: dict[str, Any]) -> ListedEvent:
-    event = StripeEvent(item["id"], item["type"], item["livemode"], instant_of(item["created"]))
+    about = id_of(item["data"]["object"])
+    event = StripeEvent(item["id"], item["type"], item["livemode"], instant_of(item["created"]), about)
     return ListedEvent(event, json.dumps(item, ensure_ascii=False).encode())

@@ -77,6 +77,11 @@ class LedgerTransaction(db.Model):  # type: ignore[name-defined, misc]
             postgresql_where=text("reading_session_id IS NOT NULL"),
         ),
         Index(
+            "ix_ledger_transaction_job_run_id",
+            "job_run_id",
+            postgresql_where=text("job_run_id IS NOT NULL"),
+        ),
+        Index(
             "ix_ledger_transaction_reverses_id",
             "reverses_id",
             postgresql_where=text("reverses_id IS NOT NULL"),
@@ -96,6 +101,8 @@ class LedgerTransaction(db.Model):  # type: ignore[name-defined, misc]
     reverses_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_transaction.id"))
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     memo: Mapped[str] = mapped_column(default="")
+    # The run of a job that booked it; None: a person or a program did.
+    job_run_id: Mapped[int | None] = mapped_column(ForeignKey("job_run.id"))
     created_at: Mapped[datetime] = mapped_column(Instant)
 
     entries: Mapped[list["LedgerEntry"]] = relationship(

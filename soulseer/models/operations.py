@@ -20,6 +20,10 @@ class JobRun(db.Model):  # type: ignore[name-defined, misc]
     __table_args__ = (
         CheckConstraint(one_of("outcome", OUTCOMES), name="outcome"),
         CheckConstraint("(outcome = 'running') = (finished_at IS NULL)", name="finished"),
+        CheckConstraint(
+            "(discarded_at IS NULL) = (discarded_by IS NULL) AND (discarded_at IS NULL OR outcome = 'failed')",
+            name="discarded",
+        ),
         Index("uq_job_run_job_slot", "job", "slot", unique=True, postgresql_where=text("slot IS NOT NULL")),
         Index("ix_job_run_job_id", "job", text("id DESC")),
         Index("ix_job_run_failed", "started_at", postgresql_where=text("outcome = 'failed'")),
@@ -37,6 +41,9 @@ class JobRun(db.Model):  # type: ignore[name-defined, misc]
     outcome: Mapped[str] = mapped_column(default="running")
     counts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     error: Mapped[str | None]
+    # A member of staff looked at the failure and found nothing to be done (any more).
+    discarded_at: Mapped[datetime | None] = mapped_column(Instant)
+    discarded_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 
 
 class AuditEntry(db.Model):  # type: ignore[name-defined, misc]

@@ -134,6 +134,7 @@ class WebhookEvent(db.Model):  # type: ignore[name-defined, misc]
             "next_attempt_at",
             postgresql_where=text("status IN ('received', 'failed')"),
         ),
+        Index("ix_webhook_event_object_id", "object_id", postgresql_where=text("object_id IS NOT NULL")),
         Index("ix_webhook_event_quarantined", "received_at", postgresql_where=text("status = 'quarantined'")),
     )
 
@@ -149,6 +150,8 @@ class WebhookEvent(db.Model):  # type: ignore[name-defined, misc]
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None]
+    # What the event is about, by the vendor's id (pi_…, cs_…): what the inbox is searched by.
+    object_id: Mapped[str | None]
     # ``pull``: found in the vendor's own list, since no webhook had brought it.
     came_by: Mapped[str] = mapped_column(default="webhook", server_default="webhook")
     # The vendor's instant of the event; None where it was not kept.

@@ -40,15 +40,18 @@ def webhook_conditions(
     status: str | None = None,
     type: str | None = None,
     event: str | None = None,
+    object: str | None = None,
     came_by: str | None = None,
     since: date | None = None,
     until: date | None = None,
 ) -> list[ColumnElement[bool]]:
-    """What narrows a list of events. ``event``: the vendor's id, whole; the days are those they came on."""
+    """What narrows a list of events. ``event``: the vendor's id, whole; ``object``: the id of what it is about; the days are those they came on."""
     conditions = on_days(WebhookEvent.received_at, since, until)
     for column, wanted in (("status", status), ("type", type), ("came_by", came_by)):
         if wanted:
             conditions.append(getattr(WebhookEvent, column) == wanted)
+    if object:
+        conditions.append(WebhookEvent.object_id == object)
     if event:
         conditions += [WebhookEvent.vendor.in_(("stripe", "agora")), WebhookEvent.event_id == event]
     return conditions

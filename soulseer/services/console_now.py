@@ -154,6 +154,7 @@ def counts(instant: datetime) -> dict[str, Waiting]:
             literal("failed_runs"),
             JobRun.started_at,
             JobRun.outcome == "failed",
+            JobRun.discarded_at.is_(None),
             JobRun.started_at > instant - FAILED_WITHIN,
         ),
         _count(

@@ -4,7 +4,7 @@ Each figure of a day is counted by an instant that never changes (a minute's cha
 that a day can be counted anew whenever somebody asks, and comes to the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -163,7 +163,7 @@ def _trend(
     if kind == "rate":
         values = tuple(_rate([day]) for day in (*shown, current))
         return Trend(name, label, kind, values, _rate(shown), _rate(earlier))
-    as_shown = from_cents if kind == "money" else int
+    as_shown: Callable[[int], Any] = from_cents if kind == "money" else int
     values = tuple(as_shown(day[name]) for day in (*shown, current))
     return Trend(name, label, kind, values, sum(values[:-1]), sum(as_shown(day[name]) for day in earlier))
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import structlog
 from sqlalchemy import bindparam, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -170,6 +171,8 @@ def post(
             reverses_id=reverses_id,
             actor_id=actor_id,
             memo=memo,
+            # Bound while a job runs (jobs/runner.py): the run tells what it booked.
+            job_run_id=structlog.contextvars.get_contextvars().get("run"),
             created_at=now,
         )
         .on_conflict_do_nothing(index_elements=["idempotency_key"])

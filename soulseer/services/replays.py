@@ -15,23 +15,38 @@ from soulseer.services.console_money_in import webhook_conditions
 
 # What was processed is done; what was received is due anyway.
 REPLAYABLE = ("failed", "quarantined", "ignored")
+# What may be given up for good.
+ASIDE = ("failed", "quarantined")
 MOST_AT_ONCE = 500
 
 
 def replay(event_row_id: int, actor_id: int, reason: str, now: datetime) -> None:
     """Have the event acted on again, with all its attempts before it. Raises NotFound, Conflict."""
-    row = db.session.scalar(
-        select(WebhookEvent)
-        .where(WebhookEvent.id == event_row_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if row is None:
-        raise NotFound(f"There is no webhook event {event_row_id}.")
+    row = _locked(event_row_id)
     if row.vendor != webhooks.VENDOR or row.status not in REPLAYABLE:
         raise Conflict(f"Event {event_row_id} is {row.status}; it is not replayed.")
     _put_back(row, actor_id, reason, now)
     after_commit(partial(webhooks.wake, row.id))
+
+
+def set_aside(event_row_id: int, actor_id: int, reason: str, now: datetime) -> None:
+    """Decide that nothing is done about an event that is quarantined or failed: it is ignored, and says why. It can still be
+    replayed. Raises NotFound, Conflict."""
+    row = _locked(event_row_id)
+    if row.status not in ASIDE:
+        raise Conflict(
+            f"Event {event_row_id} is {row.status}; only what is quarantined or failed is set aside."
+        )
+    audit.record(
+        "webhook_event.set_aside",
+        "webhook_event",
+        row.id,
+        now,
+        actor_id=actor_id,
+        reason=reason,
+        details={"event": row.event_id, "was": row.status, "attempts": row.attempts, "said": row.error or ""},
+    )
+    row.status, row.processed_at, row.next_attempt_at = "ignored", now, None
 
 
 def replay_all(criteria: Mapping[str, Any], actor_id: int, reason: str, now: datetime) -> tuple[int, bool]:
@@ -55,6 +70,18 @@ def replay_all(criteria: Mapping[str, Any], actor_id: int, reason: str, now: dat
     if rows:
         after_commit(partial(webhooks.wake, rows[0].id))
     return min(len(rows), MOST_AT_ONCE), len(rows) > MOST_AT_ONCE
+
+
+def _locked(event_row_id: int) -> WebhookEvent:
+    row: WebhookEvent | None = db.session.scalar(
+        select(WebhookEvent)
+        .where(WebhookEvent.id == event_row_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise NotFound(f"There is no webhook event {event_row_id}.")
+    return row
 
 
 def _put_back(row: WebhookEvent, actor_id: int, reason: str, now: datetime) -> None:

@@ -29,7 +29,7 @@ UNDONE = ("received", "failed")
 LEASE = timedelta(minutes=2)
 STORED = (
     "vendor", "event_id", "type", "livemode", "payload", "status", "attempts", "received_at", "next_attempt_at", "came_by",
-    "created_at",
+    "created_at", "object_id",
 )  # fmt: skip
 # Twice as long each time: after about an hour a fault is put before a person, after more than three days (Stripe
 # itself delivers for as long) it is given up.
@@ -79,6 +79,7 @@ def as_row(event: StripeEvent, payload: bytes, now: datetime, *, came_by: str) -
         "next_attempt_at": min(event.created or now, now),
         "came_by": came_by,
         "created_at": event.created,
+        "object_id": event.object_id,
     }
 
 

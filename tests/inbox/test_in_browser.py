@@ -45,7 +45,7 @@ def test_finance_replays_an_event(sandbox: Sandbox, app: Flask, chromium: Browse
     expect(page.get_by_role("heading", name="What it is about")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_text("Replay…").click()
-    page.get_by_label("Reason").fill(WHY)
+    page.locator("form[action*=replay]").get_by_label("Reason").fill(WHY)
     shot(page, f"event-{width}")
     page.get_by_role("button", name="Replay it").click()
     expect(page.get_by_text("is put back")).to_be_visible()
