@@ -77,16 +77,21 @@ def _listed(person_id: int, before: int | None) -> tuple[list[Payout], int | Non
 @limited(MONEY)
 def set_up() -> ResponseReturnValue:
     """To Stripe's page where the reader tells who they are; the account is opened first, once."""
+    try:
+        return to_stripe()
+    except VendorError as error:
+        return page(error.status, failure=error.detail)
+
+
+def to_stripe() -> ResponseReturnValue:
+    """The same for whoever may have an account, applicants among them. Raises StripeUnavailable, StripeRefused."""
     person = require_person()
     with transaction():
         begun = payout_accounts.begin(person.id, clock.now())
-    try:
-        told = payout_accounts.ask_stripe(begun, person.email)
-        with transaction():
-            account = payout_accounts.record(person.id, told, clock.now())
-        return redirect(payout_accounts.link(account), 303)
-    except VendorError as error:
-        return page(error.status, failure=error.detail)
+    told = payout_accounts.ask_stripe(begun, person.email)
+    with transaction():
+        account = payout_accounts.record(person.id, told, clock.now())
+    return redirect(payout_accounts.link(account), 303)
 
 
 def _home() -> str:
