@@ -10,10 +10,11 @@ from soulseer.models.operations import AuditEntry
 from soulseer.models.payments import TopUp
 from soulseer.models.people import PersonRole
 from soulseer.models.readings import ReadingSession
-from soulseer.services import audit, audit_changes, own_account
+from soulseer.models.refunds import Refund
+from soulseer.services import audit, audit_changes, own_account, refunds
 from tests.admin.conftest import Browser, browser, sign_in  # noqa: F401 - the fixture
 from tests.admin.world import World, build
-from tests.factories import START
+from tests.factories import START, person
 
 REASON = "long enough a reason"
 
@@ -92,3 +93,21 @@ def test_actions_about_ones_own_things_are_refused_at_the_door(app: Flask, world
 
 
 FORMS = {"cancel_subscription": {"way": "period_end"}}
+
+
+def test_an_approved_refund_tells_who_approved_and_what_changed(world: World) -> None:
+    asked = db.session.get_one(Refund, world.refund)
+    client, plan, approver = asked.person_id, asked.plan_hash, person("finance")
+    with transaction():
+        refunds.approve(world.refund, plan, approver.id, REASON, START)
+    entry = db.session.scalars(
+        db.select(AuditEntry)
+        .where(AuditEntry.object_type == "refund")
+        .order_by(AuditEntry.id.desc())
+        .limit(1)
+    ).one()
+    assert (entry.approver_id, entry.subject_id) == (approver.id, client)
+    assert entry.before is not None
+    assert entry.after is not None
+    assert (entry.before["state"], entry.after["state"]) == ("requested", "settled")
+    assert entry.after["decided_by"] == approver.id
