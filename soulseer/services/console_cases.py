@@ -135,7 +135,7 @@ def listing(
 def shown(case_id: int, now: datetime) -> Shown:
     """One case with all that a decision needs. Raises NotFound."""
     row = db.session.execute(
-        select(ModerationCase, Person.handle, _claimer.handle, _strikes_of(now))
+        select(ModerationCase, Person.handle, _claimer.handle, strikes_of(ModerationCase.author_id, now))
         .join(Person, Person.id == ModerationCase.author_id)
         .outerjoin(_claimer, _claimer.id == ModerationCase.claimed_by)
         .where(ModerationCase.id == case_id)
@@ -174,7 +174,8 @@ def canned_for(deeds: Sequence[Deed]) -> list[tuple[str, list[tuple[str, str]]]]
     ]
 
 
-def _strikes_of(now: datetime) -> Any:
+def strikes_of(author: Any, now: datetime) -> Any:
+    """How many strikes against ``author`` (a person's id, or a case's column of it) count at ``now``: a subquery."""
     other = aliased(ModerationCase)
     since = now - policies.current().moderation.strike_period
     return (
@@ -182,7 +183,7 @@ def _strikes_of(now: datetime) -> Any:
         .select_from(ModerationAction)
         .join(other, other.id == ModerationAction.case_id)
         .where(
-            other.author_id == ModerationCase.author_id,
+            other.author_id == author,
             ModerationAction.action == Deed.STRIKE.value,
             ModerationAction.undone_at.is_(None),
             ModerationAction.at > since,

@@ -11,7 +11,6 @@ from sqlalchemy import Row, case, func, literal, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from soulseer.db import db
-from soulseer.domain import policies
 from soulseer.domain.moderation import Deed
 from soulseer.models.disputes import Dispute
 from soulseer.models.moderation import Flag, ModerationAction, ModerationCase
@@ -23,6 +22,7 @@ from soulseer.models.readings import ReadingMessage, ReadingSession
 from soulseer.models.refunds import Refund
 from soulseer.models.staff_care import StaffNote, StaffSuspension
 from soulseer.services.console import LARGEST, Listed, Window, listed
+from soulseer.services.console_cases import strikes_of
 
 MOST_LOGINS = 50
 
@@ -41,21 +41,8 @@ class Standing:
 
 def standing(person: Person, now: datetime) -> Standing:
     """Four statements."""
-    since = now - policies.current().moderation.strike_period
-    strikes = (
-        select(func.count())
-        .select_from(ModerationAction)
-        .join(ModerationCase, ModerationCase.id == ModerationAction.case_id)
-        .where(
-            ModerationCase.author_id == person.id,
-            ModerationAction.action == Deed.STRIKE.value,
-            ModerationAction.undone_at.is_(None),
-            ModerationAction.at > since,
-        )
-        .scalar_subquery()
-    )
     newest = select(func.max(Login.created_at)).where(Login.person_id == person.id).scalar_subquery()
-    counted, last = db.session.execute(select(strikes, newest)).one()
+    counted, last = db.session.execute(select(strikes_of(person.id, now), newest)).one()
     twins: Sequence[Row] = ()
     if person.email:
         same = func.lower(Person.email) == person.email.lower()
