@@ -53,6 +53,8 @@ def store(notification: Notification, payload: bytes, now: datetime) -> int | No
             "received_at": now,
             "next_attempt_at": now + LEASE,
             "came_by": "webhook",
+            # What an event of Stripe's is about; a call's events say it in their payload.
+            "object_id": None,
             "created_at": notification.at,
         }
     )
