@@ -37,15 +37,7 @@ def set_aside(event_row_id: int, actor_id: int, reason: str, now: datetime) -> N
         raise Conflict(
             f"Event {event_row_id} is {row.status}; only what is quarantined or failed is set aside."
         )
-    audit.record(
-        "webhook_event.set_aside",
-        "webhook_event",
-        row.id,
-        now,
-        actor_id=actor_id,
-        reason=reason,
-        details={"event": row.event_id, "was": row.status, "attempts": row.attempts, "said": row.error or ""},
-    )
+    _note("set_aside", row, actor_id, reason, now)
     row.status, row.processed_at, row.next_attempt_at = "ignored", now, None
 
 
@@ -84,9 +76,10 @@ def _locked(event_row_id: int) -> WebhookEvent:
     return row
 
 
-def _put_back(row: WebhookEvent, actor_id: int, reason: str, now: datetime) -> None:
+def _note(deed: str, row: WebhookEvent, actor_id: int, reason: str, now: datetime) -> None:
+    """Write down what is done with an event, and what it was before; call it first."""
     audit.record(
-        "webhook_event.replayed",
+        f"webhook_event.{deed}",
         "webhook_event",
         row.id,
         now,
@@ -94,5 +87,9 @@ def _put_back(row: WebhookEvent, actor_id: int, reason: str, now: datetime) -> N
         reason=reason,
         details={"event": row.event_id, "was": row.status, "attempts": row.attempts, "said": row.error or ""},
     )
+
+
+def _put_back(row: WebhookEvent, actor_id: int, reason: str, now: datetime) -> None:
+    _note("replayed", row, actor_id, reason, now)
     row.status, row.processed_at, row.error = "received", None, None
     row.attempts, row.next_attempt_at = 0, now
