@@ -22,6 +22,26 @@ from soulseer.sandbox.environment import KEYS
 from tests.sandbox.ports import free_port
 
 START_SECONDS = 90
+# By the ledger, so that its check stays clean.
+EMPTY = """
+import sys, uuid
+from decimal import Decimal
+from sqlalchemy import select
+from soulseer.app import create_app
+from soulseer.db import db, transaction
+from soulseer.domain import clock
+from soulseer.domain.accounts import AccountKind
+from soulseer.domain.transfers import TransferKind
+from soulseer.models.people import Person
+from soulseer.services import ledger
+with create_app().app_context(), transaction():
+    owner = db.session.scalars(select(Person.id).where(Person.email == sys.argv[1])).one()
+    left = ledger.balance(AccountKind.CLIENT_WALLET, owner)
+    postings = [ledger.Posting(ledger.account_id(AccountKind.CLIENT_WALLET, owner), -left),
+                ledger.Posting(ledger.account_id(AccountKind.PLATFORM_PROMOTIONS), left)]
+    if left:
+        ledger.post(TransferKind.ADJUSTMENT, f"test:{uuid.uuid4()}", postings, clock.now())
+"""
 # Silence is a drop after five seconds instead of thirty; the page's heartbeat follows it.
 SHORT_WAITS = {"PRESENCE_TIMEOUT_SECONDS": "5"}
 
@@ -36,8 +56,15 @@ class Product:
 
     def flask(self, *words: str) -> str:
         """Run a ``flask`` command as an operator would in another shell; its output. Fails where it fails."""
+        return self._run(str(Path(sys.executable).parent / "flask"), *words)
+
+    def empty_wallet(self, email: str) -> None:
+        """Whatever other tests left in a person's wallet is taken out of it."""
+        self._run(sys.executable, "-c", EMPTY, email)
+
+    def _run(self, *words: str) -> str:
         done = subprocess.run(
-            [Path(sys.executable).parent / "flask", *words],
+            words,
             cwd=REPOSITORY,
             env=self.environment,
             capture_output=True,
@@ -45,7 +72,7 @@ class Product:
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, f"flask {' '.join(words)}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def tick(self, now: str) -> dict[str, Any]:

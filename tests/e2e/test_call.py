@@ -175,6 +175,7 @@ def test_media_end_with_the_money_and_come_back_with_it(
 ) -> None:
     client, reader = window("broke", size=(390, 844)), window("reader")
     client.context.add_init_script(NO_CAMERA)
+    product.empty_wallet("broke@demo.test")
     client.sign_in("broke@demo.test")
     reader.sign_in("reader@demo.test")
     client.page.goto("/wallet/")

@@ -21,6 +21,7 @@ RATE, PART = Decimal("1.99"), Decimal("1.39")
 
 def test_a_text_reading_from_sign_in_to_receipt(product: Product, window: Callable[..., Window]) -> None:
     client, reader = window("client"), window("reader", size=(390, 844))
+    product.empty_wallet(CLIENT)
     client.sign_in(CLIENT)
     reader.sign_in(READER)
     earned_before = product.balance(READER, "reader_earnings_pending")

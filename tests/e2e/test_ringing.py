@@ -16,6 +16,7 @@ def test_declined_and_accepted_from_another_page_while_a_third_waits(
     product: Product, window: Callable[..., Window]
 ) -> None:
     client, reader, third = window("client"), window("reader", size=(390, 844)), window("third")
+    product.empty_wallet("broke@demo.test")
     client.sign_in("client@demo.test")
     reader.sign_in("reader@demo.test")
     third.sign_in("broke@demo.test")
