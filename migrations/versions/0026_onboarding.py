@@ -1,7 +1,7 @@
 """onboarding
 
 Revision ID: 0026
-Revises: 0025
+Revises: 0024
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from migrations.support import append_only, frozen, kept, state_moves
 
 revision = "0026"
-down_revision = "0025"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Console search: what is typed is found by how a handle or an email address begins. What staff write, decide and look at.
 
 Revision ID: 0028
-Revises: 0027
+Revises: 0026
 
 The indexes of lower(handle) and lower(email) that exist answer for whole words only, unless the database's collation is C.
 """
@@ -11,7 +11,7 @@ from alembic import op
 from migrations.support import frozen, kept
 
 revision = "0028"
-down_revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
