@@ -32,9 +32,9 @@ from soulseer.gateways.identity import IdentityGateway
 from soulseer.gateways.mail import MailGateway
 from soulseer.gateways.presence import PresenceGateway
 from soulseer.gateways.queue import QueueGateway
+from soulseer.gateways.signals import SignalGateway
 from soulseer.gateways.signing import SigningGateway
 from soulseer.gateways.storage import StorageGateway
-from soulseer.gateways.signals import SignalGateway
 from soulseer.gateways.stripe import StripeGateway
 from soulseer.gateways.talk import TalkGateway
 

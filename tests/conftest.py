@@ -65,7 +65,6 @@ def environment(
         "AGORA_SECURITY_CERTIFICATE": "fedcba9876543210fedcba9876543210",
         "AGORA_NOTIFICATION_SECRET": "notify",
         "MEDIA_TRANSPORT": "webrtc",
-        "MEDIA_TRANSPORT": "webrtc",
         "LOG_LEVEL": "WARNING",
     }
     before = {name: os.environ.get(name) for name in values}

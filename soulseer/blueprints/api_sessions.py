@@ -26,7 +26,6 @@ MOVE_ERRORS = (errors.NotFound, errors.NotParticipant, errors.IllegalMove, error
 class SessionRequest(ApiModel):
     reader: str = Field(max_length=63, description="The reader's slug")
     modality: str = Field(max_length=10, description="text, voice or video")
-
     max_minutes: int | None = Field(None, description="A limit: no more minutes than these are charged")
     max_amount: Amount | None = Field(None, description="Or in dollars: as many minutes as they pay for")
 
@@ -63,7 +62,6 @@ class MeterAnswer(ApiModel):
     ended_at: Instant | None
     reconnects: int
     other_seen: bool
-
     max_minutes: int | None
     max_amount: Money | None
     ceiling_minutes_left: int | None

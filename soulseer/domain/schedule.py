@@ -184,17 +184,17 @@ PLANS: tuple[JobPlan, ...] = (
         arguments=(JobArgument("response", "Only the answer with this number"),),
     ),
     JobPlan(
-        name="close_lost_runs",
-        seconds=lambda: 300,
-        queue="sessions",
-        purpose="Says of runs whose worker was killed that they are over.",
-        supports_dry_run=True,
-    ),
-    JobPlan(
         name="chain_audit",
         seconds=lambda: 60,
         queue="sessions",
         purpose="Chains the audit's new entries by their hashes.",
+        supports_dry_run=True,
+    ),
+    JobPlan(
+        name="close_lost_runs",
+        seconds=lambda: 300,
+        queue="sessions",
+        purpose="Says of runs whose worker was killed that they are over.",
         supports_dry_run=True,
     ),
     JobPlan(

@@ -25,8 +25,8 @@ from soulseer.jobs import (
     send_refunds,
     session_finalize,
     settle_disputes,
-    tend_waiting,
     sweep_files,
+    tend_waiting,
     watch_connections,
     watch_papers,
     weekly_payouts,
@@ -55,13 +55,13 @@ RUNS: dict[str, Job] = {
     "check_subscriptions": check_subscriptions.run,
     "send_refunds": send_refunds.run,
     "settle_disputes": settle_disputes.run,
+    "chain_audit": chain_audit.run,
     "close_lost_runs": close_lost_runs.run,
     "sweep_files": sweep_files.run,
     "watch_papers": watch_papers.run,
     "count_days": count_days.run,
     "lift_suspensions": lift_suspensions.run,
     "forget_expired": forget_expired.run,
-    "chain_audit": chain_audit.run,
 }
 
 

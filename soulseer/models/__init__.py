@@ -30,8 +30,8 @@ from soulseer.models import (
 
 __all__ = [
     "auto_reload",
-    "connections",
     "channel_removals",
+    "connections",
     "disputes",
     "earnings",
     "favourites",

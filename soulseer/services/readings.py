@@ -201,7 +201,9 @@ def join(session_id: int, caller: Caller, now: datetime, signs: Signs) -> Readin
     if session.state == State.WAITING:
         _join_waiting(session, caller, at, signs)
     elif session.state == State.RECONNECTING:
-        if _other_is_there(session, caller.role, now, signs) and crisis_consent.given(session, caller.person_id):
+        if _other_is_there(session, caller.role, now, signs) and crisis_consent.given(
+            session, caller.person_id
+        ):
             _resume(session, caller, at)
     elif session.state != State.ACTIVE:
         next_state(State(session.state), Action.JOIN)

@@ -35,9 +35,7 @@ _live = QueuePlace.state.in_(LIVE)
 
 def reader_of(slug: str) -> ReaderProfile:
     """The listed reader. Raises InvalidInput."""
-    reader: ReaderProfile | None = db.session.scalar(
-        select(ReaderProfile).where(ReaderProfile.slug == slug)
-    )
+    reader: ReaderProfile | None = db.session.scalar(select(ReaderProfile).where(ReaderProfile.slug == slug))
     if reader is None or not reader.listed or reader.status != "verified":
         raise InvalidInput("reader", "There is no such reader.")
     return reader

@@ -25,8 +25,20 @@ from tests.readings.room import Room
 # Design §4, written down a second time: (from, action) → to. "request" makes the row and moves nothing.
 TABLE = {
     "created": {"open": "waiting", "end": "ended"},
-    "waiting": {"join": "waiting", "activate": "active", "no_answer": "ended", "decline": "ended", "end": "ended"},
-    "active": {"leave": "paused", "drop": "paused", "low_balance": "paused", "ceiling": "paused", "end": "ended"},
+    "waiting": {
+        "join": "waiting",
+        "activate": "active",
+        "no_answer": "ended",
+        "decline": "ended",
+        "end": "ended",
+    },
+    "active": {
+        "leave": "paused",
+        "drop": "paused",
+        "low_balance": "paused",
+        "ceiling": "paused",
+        "end": "ended",
+    },
     "paused": {"reconnect": "reconnecting", "expire": "ended", "end": "ended"},
     "reconnecting": {"join": "reconnecting", "resume": "active", "expire": "ended", "end": "ended"},
     "ended": {"finalize": "finalized"},

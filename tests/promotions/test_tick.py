@@ -179,7 +179,9 @@ def test_forty_spends_at_once_take_exactly_what_credit_and_cash_can_pay(app: Fla
 
     def spend(number: int) -> None:
         with transaction():
-            promotion_spending.cover(person_id, Decimal("1.00"), f"spend:{number}", f"shop_order:{number}", START)
+            promotion_spending.cover(
+                person_id, Decimal("1.00"), f"spend:{number}", f"shop_order:{number}", START
+            )
             wallet = ledger.account_id(AccountKind.CLIENT_WALLET, person_id)
             revenue = ledger.account_id(AccountKind.PLATFORM_REVENUE)
             postings = [ledger.Posting(wallet, Decimal("-1.00")), ledger.Posting(revenue, Decimal("1.00"))]
