@@ -1,7 +1,7 @@
 """Console search: what is typed is found by how a handle or an email address begins. What staff write, decide and look at.
 
-Revision ID: 0028
-Revises: 0026
+Revision ID: 0026
+Revises: 0025
 
 The indexes of lower(handle) and lower(email) that exist answer for whole words only, unless the database's collation is C.
 """
@@ -10,8 +10,8 @@ from alembic import op
 
 from migrations.support import frozen, kept
 
-revision = "0028"
-down_revision = "0026"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 

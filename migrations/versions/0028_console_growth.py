@@ -1,7 +1,7 @@
 """the switch that stops all billing, pauses of jobs, and what each day came to
 
-Revision ID: 0030
-Revises: 0029
+Revision ID: 0028
+Revises: 0027
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from migrations.support import frozen, kept, state_moves
 
-revision = "0030"
-down_revision = "0029"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """onboarding
 
-Revision ID: 0026
+Revision ID: 0025
 Revises: 0024
 """
 
@@ -8,7 +8,7 @@ from alembic import op
 
 from migrations.support import append_only, frozen, kept, state_moves
 
-revision = "0026"
+revision = "0025"
 down_revision = "0024"
 branch_labels = None
 depends_on = None

@@ -1,15 +1,15 @@
 """who is to be removed from a call's channel once paid time or the session is over
 
-Revision ID: 0031
-Revises: 0030
+Revision ID: 0029
+Revises: 0028
 """
 
 from alembic import op
 
 from migrations.support import frozen, kept, state_moves
 
-revision = "0031"
-down_revision = "0030"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
