@@ -55,6 +55,8 @@ def test_every_page_at_a_desk_and_on_a_tablet(page: Page) -> None:
     for width in (1280, 820):
         page.set_viewport_size({"width": width, "height": 900})
         for path in [path for paths in world.pages().values() for path in paths]:
+            if "/suggest/" in path:
+                continue  # a part that the search box puts into the page
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
             if width < 1000:
@@ -77,7 +79,7 @@ def test_filters_pages_and_changes_work(page: Page) -> None:
     assert page.locator(".col-id a").all_inner_texts() == [str(world.live)]
     page.get_by_role("link", name=str(world.live), exact=True).click()
     page.get_by_text("End this reading").click()
-    page.get_by_label("Reason").fill(WHY)
+    page.locator("form[action$='/end/']").get_by_label("Reason").fill(WHY)
     page.get_by_role("button", name="End it now").click()
     page.get_by_text(f"Reading {world.live} has ended.").wait_for()
     assert "staff ended" in page.locator("main").inner_text()

@@ -131,7 +131,7 @@ def _run(examples: int, steps: int, *, derandomize: bool = True) -> None:
 
 
 def test_product_and_model_agree_about_credit(app: Flask) -> None:
-    _run(examples=50, steps=25)
+    _run(examples=25, steps=25)
 
 
 @pytest.mark.long

@@ -310,7 +310,7 @@ def _run(examples: int, steps: int, *, derandomize: bool = True) -> None:
 
 
 def test_product_and_model_agree(app: Flask) -> None:
-    _run(examples=60, steps=25)
+    _run(examples=40, steps=25)
 
 
 @pytest.mark.long
