@@ -30,9 +30,7 @@ def test(arguments: list[str]) -> int:
     """Build what the tests need, then become pytest."""
     build_assets(for_tests=True)
     os.environ["APP_ENV"] = "test"
-    # One more than there are cores: journeys in the browser mostly wait.
-    workers = str(min((os.cpu_count() or 1) + 1, 4))
-    words = bootstrap.python("-m", "pytest", "-n", workers, "--dist", "loadgroup", *arguments)
+    words = bootstrap.python("-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments)
     sys.stdout.flush()
     os.execv(words[0], words)  # noqa: S606 - no shell is wanted
 

@@ -11,12 +11,16 @@ from tests.money_in.browser import signed_in
 
 pytestmark = pytest.mark.browser
 AXE = REPOSITORY / "node_modules/axe-core/axe.min.js"
+# A colour half-way to another is no colour of the page.
+AT_REST = """Promise.allSettled(document.getAnimations()
+    .filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished))"""
 
 
 def looks_right(page: Page) -> None:
     """Nothing wider than the window, and nothing that axe-core finds."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
     page.evaluate(AXE.read_text("utf-8"))
+    page.evaluate(AT_REST)
     found = page.evaluate("axe.run(document)")["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
 
